@@ -1,0 +1,47 @@
+"""Domain events: emitted once, after the commit they tell of; a line of the log, a metric and a message on the bus."""
+
+from app.events.events import Events
+from app.events.kinds import (
+    AlertRaised,
+    Event,
+    FileDeleted,
+    FileDownloaded,
+    FileEvent,
+    FilePurged,
+    FileRenamed,
+    FileRestored,
+    FilesCleared,
+    FilesPurged,
+    FileUploaded,
+    FileUrlIssued,
+    JobFinished,
+    JobProgressed,
+    LimitsChanged,
+    QuotaRefused,
+    StandingChanged,
+    UploadFailed,
+    UsageChanged,
+)
+
+__all__ = [
+    "AlertRaised",
+    "Event",
+    "Events",
+    "FileDeleted",
+    "FileDownloaded",
+    "FileEvent",
+    "FilePurged",
+    "FileRenamed",
+    "FileRestored",
+    "FileUploaded",
+    "FileUrlIssued",
+    "FilesCleared",
+    "FilesPurged",
+    "JobFinished",
+    "JobProgressed",
+    "LimitsChanged",
+    "QuotaRefused",
+    "StandingChanged",
+    "UploadFailed",
+    "UsageChanged",
+]
