@@ -108,7 +108,8 @@ clean: ## Remove the virtual environment, caches and test results; ./data stays
 
 # The virtual environment. Its stamp is written last and says what it was made from, so that an interrupted installation,
 # another lock, another Python and a folder that was moved are all seen, and put right. One that is a link to elsewhere is let
-# go and not emptied: others may use it.
+# go and not emptied: others may use it. The lock names everything, so pip is to look for no dependencies: older ones take the
+# newest `coverage` for `coverage[toml]`, and give up on the day that it is not the pinned one.
 .PHONY: venv
 venv:
 	@test -n "$(PYTHON)" || { echo "Satchel needs Python 3.11, 3.12 or 3.13, and none was found on the path." >&2; \
@@ -124,6 +125,6 @@ venv:
 				exit 1; };; \
 	esac; \
 	echo "Installing what requirements.lock pins ..."; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r requirements.lock \
-		|| exit 1; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
+		-r requirements.lock || exit 1; \
 	echo "$$wanted" > $(VENV)/stamp

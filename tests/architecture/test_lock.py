@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -79,6 +81,15 @@ def test_the_lock_of_the_image_is_the_part_of_the_lock_that_the_product_needs() 
     only_for_tests = {canonicalize_name(Requirement(asked).name) for asked in _asked_for()} - wanted
     held = set(_pinned(_LOCKS["requirements-runtime.lock"]))
     assert (wanted - held, only_for_tests & held) == (set(), set())
+
+
+def test_the_lock_alone_is_installed_and_is_all_that_is_needed() -> None:
+    """Nobody looks for dependencies while it is installed: a resolver may prefer a newer version that the lock does not hold."""
+    assert re.search(r"pip install .*--no-deps --require-hashes", (ROOT / "Makefile").read_text())
+    check = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert (check.returncode, check.stdout.strip()) == (0, "No broken requirements found.")
 
 
 @pytest.mark.parametrize("folder", _NODE_PACKAGES)

@@ -90,7 +90,7 @@ class TestEveryStage:
         for command in commands_of(stage):
             assert not re.search(r"\bsudo\b|curl|wget|apt-get|\|", command)
             if "pip install" in command:
-                assert {"--require-hashes", "--no-cache-dir"} <= set(command.split())
+                assert {"--require-hashes", "--no-deps", "--no-cache-dir"} <= set(command.split())
             if "npm" in command.split() and "install" in command:
                 pytest.fail("npm install changes the lock")
             if command.startswith("npm ci"):

@@ -135,7 +135,9 @@ async def test_what_is_said_while_redis_is_away_is_heard_when_it_is_back(valkey:
 
 async def test_what_does_not_fit_the_queue_is_dropped_and_everybody_is_told(valkey: StartValkey) -> None:
     server = valkey()
-    room = 3 * LONGEST_QUEUE  # all of it fits into the stream, so that a reader who is slow for a moment is not overtaken
+    room = (
+        3 * LONGEST_QUEUE
+    )  # all of it fits into the stream, so that a reader who is slow for a moment is not overtaken
     async with (
         proxied(server) as (proxy, url),
         redis_bus(url, max_length=room) as here,
