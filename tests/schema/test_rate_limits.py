@@ -96,7 +96,7 @@ async def test_an_upload_that_is_one_too_many_at_a_time_is_refused_before_it_is_
     headers = embedded.headers("student") | {"Content-Type": "multipart/form-data; boundary=x"}
     first = asyncio.create_task(embedded.client.post("/graphql", content=slowly(), headers=headers))
     await begun.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await File.all().count():  # noqa: ASYNC110 - the server is in another task, and says nothing
             await asyncio.sleep(0.01)
     refused = await embedded.client.post("/graphql", content=b"".join(_body()), headers=headers)

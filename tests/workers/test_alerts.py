@@ -90,7 +90,7 @@ async def test_a_webhook_that_is_down_makes_no_job_fail(database_url: str, tmp_p
         async with web_jobs(runtime, scheduled=False):
             run = await run_job(runtime, JobName.ORPHANED_FILE_CLEANUP)
             assert run.status is JobStatus.SUCCEEDED
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while (await AlertDelivery.get()).last_error is None:  # noqa: ASYNC110 - by a task of the process
                     await asyncio.sleep(0.02)
             await sink.start()

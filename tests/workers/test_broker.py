@@ -195,7 +195,7 @@ async def test_who_stops_right_after_a_message_stops(sender: RedisStreamBroker, 
         await send_work(sender, run_id)
         await until(lambda ear=ear, run_id=run_id: run_id in ear.heard)  # type: ignore[misc]  # a lambda with defaults
         await asyncio.sleep(turn * 0.0005)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await ear.close()
 
 
@@ -215,8 +215,8 @@ async def test_a_wake_never_waits_and_never_raises(valkey: StartValkey) -> None:
     broker = redis_broker(redis.url)
     wake = BrokerWake(broker)
     redis.stop()
-    async with asyncio.timeout(0.5):
-        await wake.wake(uuid4())
+    with pytest.raises(StopIteration):  # it comes to its end without waiting once
+        wake.wake(uuid4()).send(None)
     await wake.close()
 
     back = valkey(redis.port)

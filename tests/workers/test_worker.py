@@ -52,7 +52,7 @@ class Books:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 - the worker's own loops are what is waited for
             await asyncio.sleep(0.01)
 

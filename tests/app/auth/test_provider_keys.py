@@ -25,7 +25,7 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 async def keys(provider: IdentityProvider, clock: FixedClock) -> AsyncIterator[ProviderKeys]:
-    keys = ProviderKeys(provider.url, clock, timeout_seconds=2)
+    keys = ProviderKeys(provider.url, clock, timeout_seconds=60)
     yield keys
     await keys.close()
 
@@ -170,7 +170,7 @@ async def test_nobody_waits_for_a_provider_that_is_known_to_be_down(
     gate = Gate(provider)
     clock.advance(seconds=30)
 
-    async with asyncio.timeout(1):  # the attempt itself would take two
+    async with asyncio.timeout(20):  # the attempt itself would take a minute
         assert await knows(keys, FIRST)
         await gate.reached.wait()
 
@@ -207,7 +207,7 @@ async def test_a_clock_that_is_put_back_neither_keeps_old_keys_nor_stops_new_one
 async def test_a_provider_that_answers_too_slowly_is_given_up(provider: IdentityProvider, clock: FixedClock) -> None:
     Gate(provider)
     keys = ProviderKeys(provider.url, clock, timeout_seconds=0.1)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         assert await refusal(keys) == "unavailable"
 
 
@@ -221,7 +221,7 @@ async def test_a_provider_that_drips_is_given_up(provider: IdentityProvider, clo
 
     provider.answer = drip
     keys = ProviderKeys(provider.url, clock, timeout_seconds=0.2)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         assert await refusal(keys) == "unavailable"
 
 
@@ -303,7 +303,7 @@ async def test_closing_ends_a_fetch_that_is_under_way(keys: ProviderKeys, provid
     gate = Gate(provider)
     waiting = asyncio.create_task(keys.find("RS256", "first"))
     await gate.reached.wait()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         await keys.close()
         with pytest.raises(asyncio.CancelledError):
             await waiting

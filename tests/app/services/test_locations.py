@@ -51,7 +51,7 @@ async def test_a_volume_that_is_mounted_late_is_taken_into_use(database: Databas
     assert is_ready(restarted) is False
     elsewhere.rename(root)
     watch = asyncio.create_task(locations.watch(every_seconds=0.01))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not is_ready(restarted):  # noqa: ASYNC110 - the watch tells nobody
             await asyncio.sleep(0.01)
     watch.cancel()

@@ -21,7 +21,7 @@ async def _count_users(socket: WebSocket) -> None:
 
 async def test_a_socket_is_served_and_leaves_a_line(tmp_path: Path, sqlite_url: str, log_lines: LogLines) -> None:
     async with site_on(tmp_path, sqlite_url, routes=[WebSocketRoute("/socket", _count_users)]) as site:
-        async with asyncio.timeout(10), websockets.connect(site.url.replace("http", "ws") + "/socket") as socket:
+        async with asyncio.timeout(30), websockets.connect(site.url.replace("http", "ws") + "/socket") as socket:
             assert await socket.recv() == "0"
         await eventually(lambda: any(line["event"] == "websocket.closed" for line in log_lines()))
     (line,) = [line for line in log_lines() if line["event"] == "websocket.closed"]

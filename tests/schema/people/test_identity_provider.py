@@ -196,7 +196,7 @@ async def test_a_provider_that_is_slow_stops_nobody_else(embedded: Satchel, prov
     waiting = [asyncio.create_task(send(embedded, token)) for _ in range(20)]
     await gate.reached.wait()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         for _ in range(5):
             assert (await embedded.graphql(ME, by="teacher")).ok() == is_user(embedded.user("teacher"))
     assert not any(task.done() for task in waiting)

@@ -147,9 +147,8 @@ async def test_a_webhook_that_does_not_answer_is_given_up_in_bounded_time_and_as
 ) -> None:
     await alarm("needles lost")
     sink.gate.clear()
-    started = asyncio.get_running_loop().time()
-    assert await deliveries_of(runtime, sink.url, seconds=0.2).deliver_due() == 0
-    assert asyncio.get_running_loop().time() - started < 3
+    async with asyncio.timeout(30):
+        assert await deliveries_of(runtime, sink.url, seconds=0.2).deliver_due() == 0
     [(attempts, error, delivered)] = await attempts_of(runtime)
     assert (attempts, delivered) == (1, False)
     assert error is not None
@@ -163,9 +162,9 @@ async def test_a_webhook_that_does_not_answer_is_given_up_in_bounded_time_and_as
 async def test_no_transaction_is_open_while_a_webhook_thinks(runtime: Runtime, alarm: Raise, sink: AlertSink) -> None:
     await alarm("first")
     sink.gate.clear()
-    delivering = asyncio.create_task(runtime.alert_deliveries.deliver_due())
+    delivering = asyncio.create_task(deliveries_of(runtime, sink.url, seconds=60).deliver_due())
     await sink.has_been_asked(1)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):
         await alarm("second")  # on SQLite there is one writer at a time
         await Alert.all().update(message="changed")
     sink.gate.set()
