@@ -74,13 +74,20 @@ class GuardSettings(BaseSettings):
         120,
         ge=1,
         le=120,
-        description="How long a client may take nothing of a response before the connection is broken off.",
+        description="How long a client may take nothing of a response before the connection is broken off; at most 120.",
     )
     # Longer than proxies and clients keep an idle connection (60 s and less): whoever closes first must not be the server, or a
     # request that is just being sent meets a reset.
     keep_alive_seconds: Seconds = Field(75, description="How long an idle connection is kept for another request.")
 
-    @field_validator("graphql_ide", "graphql_introspection", "persisted_queries_file", mode="before")
+    @field_validator(
+        "graphql_ide",
+        "graphql_introspection",
+        "persisted_queries_file",
+        "local_storage_path",
+        mode="before",
+        check_fields=False,
+    )
     @classmethod
     def _empty(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -86,6 +86,7 @@ class Application:
     @asynccontextmanager
     async def _run(self, _: object) -> AsyncIterator[None]:
         async with self._opening(self._settings) as runtime:
+            runtime.metrics.expect_files(runtime.storage.locations)
             graphiql = GraphiQL.built() if runtime.settings.shows_ide else None
             self._runtime, self._view = runtime, _graphql(runtime, graphiql)
             self._routes = _routes(runtime, self._view, graphiql)

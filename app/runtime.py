@@ -16,13 +16,14 @@ from app.events import Events
 from app.events.bus import Bus
 from app.events.memory import MemoryBus
 from app.events.redis_bus import RedisBus
+from app.models import AlertSeverity, JobName
 from app.passwords import Passwords
 from app.persisted import PersistedQueries, open_persisted_queries
 from app.rates import Rates, open_rates
 from app.services.accounts import Accounts
 from app.services.alert_deliveries import AlertDeliveries
 from app.services.alert_sinks import Sink, Webhook
-from app.services.alerts import Alerts
+from app.services.alerts import AlertKind, Alerts
 from app.services.assignments import Assignments
 from app.services.attachments import Attachments
 from app.services.avatars import Avatars
@@ -140,6 +141,10 @@ async def open_runtime(
         stack.push_async_callback(storage.close)
         locations = Locations(database, storage, clock)
         await locations.open()
+        telemetry.metrics.expect_jobs(
+            [job.value for job in JobName],
+            [(kind.value, severity.value.lower()) for kind in AlertKind for severity in AlertSeverity],
+        )
         persisted = open_persisted_queries(
             settings.persisted_queries, settings.persisted_queries_file, settings.redis_url
         )

@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -157,6 +157,9 @@ class Settings(GuardSettings):
     def _known_database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgres://", "postgresql://")):
             raise ValueError("use sqlite:///PATH or postgres://USER:PASSWORD@HOST:PORT/NAME")
+        # What nobody reads must not look as if it counted: `sslmode` least of all.
+        if unknown := sorted(dict(parse_qsl(urlsplit(value).query, keep_blank_values=True)).keys() - {"pgbouncer"}):
+            raise ValueError(f"{unknown[0]} does not count here; TLS has PGSSLMODE and PGSSLROOTCERT")
         return value
 
     @field_validator("redis_url")

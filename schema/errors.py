@@ -14,6 +14,7 @@ import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from app import errors
+from app.telemetry.logs import causes
 
 E = TypeVar("E", bound=errors.SatchelError)
 T = TypeVar("T")
@@ -240,22 +241,27 @@ def _code_of_graphql(error: GraphQLError) -> str | None:
 
 
 def log_error(error: GraphQLError, told: GraphQLError, request_id: str) -> None:
-    """One line per error, at the level of its class. No messages: they can quote what the client sent."""
+    """One line per error, at the level of its class. No messages, which can quote what the client sent; what led to an error that is
+    ours is told.
+    """
     cause = _cause(error)
-    known = isinstance(cause, errors.SatchelError)
     code = (told.extensions or {}).get("code")
     level = cause.log_level if isinstance(cause, errors.SatchelError) else "error" if code == INTERNAL else "info"
     field = ".".join(str(step) for step in error.path or [] if isinstance(step, str))
-    traceback = {"exc_info": cause or error} if code == INTERNAL else {}
-    kind = {"error": type(cause).__name__} if known else {}
+    facts: dict[str, Any] = {}
+    if code == INTERNAL:
+        facts["exc_info"] = cause or error
+    elif isinstance(cause, errors.SatchelError):
+        facts["error"] = type(cause).__name__
+        if level in {"warning", "error"}:
+            facts["cause"] = causes(cause)
     _log.log(
         logging.getLevelNamesMapping()[level.upper()],
         "graphql.error",
         code=code,
         field=field or None,
         request_id=request_id,
-        **kind,
-        **traceback,
+        **facts,
     )
 
 

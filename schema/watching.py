@@ -15,6 +15,7 @@ from graphql import FieldNode, GraphQLError, OperationDefinitionNode
 from app.errors import SlowConsumer
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import is_traced, span
+from schema.errors import INTERNAL
 
 _NONE = "none"
 _LONGEST_NAME = 64  # characters; GraphQL's names have no other bound, and no odd characters
@@ -45,7 +46,7 @@ class Watched:
     def answered(self, errors: Sequence[GraphQLError] | None) -> None:
         """Note what the answer says."""
         if errors:
-            self.outcome = str((errors[0].extensions or {}).get("code", "INTERNAL"))
+            self.outcome = str((errors[0].extensions or {}).get("code", INTERNAL))
 
 
 @contextmanager

@@ -11,6 +11,8 @@ import structlog
 from app.events.bus import GAP, Draft
 from app.telemetry.metrics import Metrics
 
+_FULL, _CLOSED = "full", "closed"  # why messages are dropped, as the metric has it
+
 _log = structlog.get_logger("satchel.events")
 
 
@@ -27,6 +29,8 @@ class Queue:
         self._drafts: deque[Draft] = deque()
         self._ready = asyncio.Event()
         self._empty = asyncio.Event()
+        for why in (_FULL, _CLOSED):
+            metrics.bus_dropped_total.add(0, {"reason": f"{holder} {why}"})
 
     def put(self, drafts: Sequence[Draft]) -> None:
         """Append what fits."""
@@ -37,7 +41,7 @@ class Queue:
                 # One line for as long as it is full: the metric counts on.
                 _log.warning("bus.dropping", queue=self._holder, waiting=len(self._drafts))
                 self._drafts.append(Draft(GAP, datetime.now(UTC), {}))
-            self._metrics.bus_dropped_total.add(len(drafts) - room, {"reason": f"{self._holder} full"})
+            self._metrics.bus_dropped_total.add(len(drafts) - room, {"reason": f"{self._holder} {_FULL}"})
         self._ready.set()
 
     async def first(self, most: int) -> list[Draft]:
@@ -63,4 +67,4 @@ class Queue:
                     await self._empty.wait()
         except TimeoutError:
             _log.warning("bus.dropped", queue=self._holder, messages=len(self._drafts))
-            self._metrics.bus_dropped_total.add(len(self._drafts), {"reason": f"{self._holder} closed"})
+            self._metrics.bus_dropped_total.add(len(self._drafts), {"reason": f"{self._holder} {_CLOSED}"})

@@ -95,6 +95,15 @@ def request_id() -> str | None:
     return None if found is None else str(found)
 
 
+def causes(error: BaseException) -> str | None:
+    """The chain of what led to an error, for the log alone: it may name paths and hosts."""
+    words = []
+    while (cause := error.__cause__) is not None:
+        words.append(f"{type(cause).__name__}: {cause}")
+        error = cause
+    return " <- ".join(words) or None
+
+
 def _shared_processors() -> list[structlog.typing.Processor]:
     return [
         structlog.contextvars.merge_contextvars,

@@ -99,6 +99,24 @@ class Metrics:
         self.histograms.append(histogram)
         return histogram
 
+    # What rules look for is shown as zero before there is anything to count: in a series that begins with its first count
+    # Prometheus sees no increase, and without a series no rate.
+
+    def expect_files(self, backends: Iterable[str]) -> None:
+        """Files come and go here, in these locations: only web processes show such series."""
+        for backend in backends:
+            for counter in (self.file_uploads_total, self.file_downloads_total, self.upload_failures_total):
+                counter.add(0, {"backend": backend})
+
+    def expect_jobs(self, jobs: Iterable[str], alerts: Iterable[tuple[str, str]]) -> None:
+        """These jobs may be worked on here, and these alerts raised: pairs of a kind and a severity."""
+        for job in jobs:
+            self.cleanup_files_deleted_total.add(0, {"job_name": job})
+            for outcome in ("succeeded", "failed"):
+                self.job_runs_total.add(0, {"job_name": job, "outcome": outcome})
+        for kind, severity in alerts:
+            self.alerts_total.add(0, {"kind": kind, "severity": severity})
+
     @contextmanager
     def receiving(self, backend: str) -> Iterator[None]:
         """A file is in progress for as long as the block takes. How long that was is recorded when it was stored."""

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.db import Database
 from app.errors import PayloadTooLarge, SatchelError
 from app.settings import Settings
-from app.telemetry.logs import bind_request
+from app.telemetry.logs import bind_request, causes
 from app.telemetry.setup import Telemetry
 from app.telemetry.tracing import SpanKind
 from app.web.body import BodyError, BodyTimedOut, ClientDisconnected, RequestBody
@@ -235,16 +235,7 @@ def _log_error(error: Exception, status: int, *, started: bool) -> None:
     if status == 500:
         _log.error(event, exc_info=error)
     elif isinstance(error, SatchelError) and error.log_level in {"warning", "error"}:
-        _log.log({"warning": 30, "error": 40}[error.log_level], event, error=str(error), cause=_causes(error))
-
-
-def _causes(error: BaseException) -> str | None:
-    """The chain of what led to an error, for the log: it may name paths and hosts."""
-    words = []
-    while (cause := error.__cause__) is not None:
-        words.append(f"{type(cause).__name__}: {cause}")
-        error = cause
-    return " <- ".join(words) or None
+        _log.log({"warning": 30, "error": 40}[error.log_level], event, error=str(error), cause=causes(error))
 
 
 class BodyLimit:

@@ -51,6 +51,13 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.trash_counts_toward_quota is True
 
 
+def test_what_is_empty_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOCAL_STORAGE_PATH", "DATABASE_URL", "REDIS_URL", "GRAPHQL_IDE", "PERSISTED_QUERIES_FILE"):
+        monkeypatch.setenv(name, "")
+    assert Settings.load() == Settings()
+    assert Settings.load().resolved_local_storage_path == Path("data/files")
+
+
 def test_they_cannot_be_changed_afterwards() -> None:
     settings = Settings.load()
     with pytest.raises(ValidationError, match="frozen"):
@@ -70,6 +77,7 @@ def test_a_variable_of_somebody_else_is_ignored(monkeypatch: pytest.MonkeyPatch)
         ("PORT", "eight"),
         ("PUBLIC_URL", "files.example"),
         ("DATABASE_URL", "mysql://localhost/satchel"),
+        ("DATABASE_URL", "postgres://localhost/satchel?pgbouncer=true&sslmode=verify-full"),
         ("STORAGE_BACKEND", "tape"),
         ("DEFAULT_MAX_FILE_SIZE_BYTES", "0"),
         ("DEFAULT_MAX_FILE_SIZE_BYTES", "-1"),

@@ -32,6 +32,10 @@ _SERVICE = _object(
         "build": {"const": "."},
         "command": _STRINGS,
         "environment": _ENVIRONMENT,
+        "env_file": {
+            "type": "array",
+            "items": _object({"path": {"type": "string"}, "required": {"type": "boolean"}}, ("path", "required")),
+        },
         "ports": {"type": "array", "items": {"type": "string", "pattern": r"^127\.0\.0\.1:\d+:\d+$"}},
         "volumes": _STRINGS,
         "tmpfs": {"type": "array", "items": {"type": "string", "pattern": "^/"}},

@@ -67,7 +67,8 @@ class TestEveryFile:
 @pytest.mark.parametrize("name, service", EVERY_SERVICE)
 def test_every_image_is_pinned_but_the_one_that_is_built_here(name: str, service: dict[str, Any]) -> None:
     if name in OURS:
-        assert (service["image"], service["build"]) == ("satchel:latest", ".")
+        # Three services that build one tag at the same time get into each other's way.
+        assert (service["image"], service.get("build")) == ("satchel:latest", "." if name == "serve" else None)
     else:
         assert _PINNED.fullmatch(service["image"])
 

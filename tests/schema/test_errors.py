@@ -135,6 +135,19 @@ def test_an_expected_error_is_one_line_without_its_message() -> None:
     ]
 
 
+def test_what_led_to_an_error_of_ours_stands_in_the_log_alone() -> None:
+    away = errors.StorageUnavailable("local")
+    away.__cause__ = OSError(28, "No space left on device")
+    raised = GraphQLError("x", original_error=away)
+    told = to_graphql_error(raised, "request-1")
+
+    with capture_logs() as lines:
+        log_error(raised, told, "request-1")
+
+    assert [line["cause"] for line in lines] == ["OSError: [Errno 28] No space left on device"]
+    assert "space" not in str(told.formatted)
+
+
 @pytest.mark.parametrize(
     "error, level, code",
     [

@@ -37,6 +37,15 @@ class Scrape:
         ]
         return sum(found)
 
+    def series(self, name: str) -> dict[frozenset[tuple[str, str]], float]:
+        """All samples of this name, by their labels."""
+        return {
+            frozenset(sample.labels.items()): sample.value
+            for family in text_string_to_metric_families(self.text)
+            for sample in family.samples
+            if sample.name == name
+        }
+
 
 async def scrape(client: httpx.AsyncClient, url: str = "/metrics") -> Scrape:
     """What `/metrics` answers."""

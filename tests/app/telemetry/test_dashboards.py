@@ -15,6 +15,7 @@ from app.db import Database
 from app.models import JobName, JobRun, JobStatus
 from app.telemetry.figures import Figures
 from app.telemetry.setup import Telemetry
+from schema.enums import ErrorCode
 from tests.app.telemetry.scraping import Scrape
 from tests.architecture.sources import ROOT
 
@@ -121,7 +122,14 @@ def test_a_query_is_well_formed(title: str, query: str) -> None:
     for name in _metrics_of(query):
         counts_up = re.search(r"_(total|bucket|sum|count)$", name) is not None
         rated = re.search(rf"(rate|increase)\({name}\b", query.replace(" ", "").replace("\n", "")) is not None
-        assert counts_up == rated, name
+        if f"absent({name})" not in query:
+            assert counts_up == rated, name
+
+
+@pytest.mark.parametrize("title, query", QUERIES)
+def test_a_query_asks_for_outcomes_that_there_are(title: str, query: str) -> None:
+    outcomes = {code.value for code in ErrorCode} | {"ok", "succeeded", "failed"}
+    assert set(re.findall(r'outcome!?="([^"]*)"', query)) <= outcomes
 
 
 def test_alerts_say_what_is_wrong_and_what_to_do() -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.models import JobName
+from app.services.alerts import AlertKind
 from tests.app.telemetry.scraping import Scrape, scrape
 from tests.factories import make_user_limit
 from tests.fixtures.app import UPLOAD, Satchel, running
@@ -63,6 +64,23 @@ async def test_files_that_the_cleanup_deletes_are_counted(embedded: Satchel) -> 
     assert seen.value("cleanup_files_deleted_total", job_name=job) == 3
     assert seen.value("job_runs_total", job_name=job, outcome="succeeded") == 1
     assert seen.value("job_duration_seconds_count", job_name=job) == 1
+
+
+async def test_what_rules_look_for_is_zero_before_it_has_happened(embedded: Satchel) -> None:
+    """In a series that begins with its first count Prometheus sees no increase."""
+    seen = await scrape(embedded.client)
+    here = frozenset({("backend", "memory")})
+    for name in ("file_uploads_total", "file_downloads_total", "upload_failures_total"):
+        assert seen.series(name) == {here: 0}
+    jobs = [job.value for job in JobName]
+    assert seen.series("cleanup_files_deleted_total") == {frozenset({("job_name", job)}): 0 for job in jobs}
+    assert seen.series("job_runs_total") == {
+        frozenset({("job_name", job), ("outcome", outcome)}): 0 for job in jobs for outcome in ("succeeded", "failed")
+    }
+    alerts = seen.series("alerts_total")
+    assert set(alerts.values()) == {0}
+    assert {dict(labels)["kind"] for labels in alerts if ("severity", "critical") in labels} == set(AlertKind)
+    assert set(seen.series("bus_dropped_total").values()) == {0}
 
 
 async def test_an_upload_is_in_progress_as_long_as_it_comes(embedded: Satchel) -> None:
