@@ -220,8 +220,8 @@ class _Abandoned:
         return self._condition, -self._expires_seconds
 
     async def claim(self, run_id: UUID, batch: Batch, *, seconds: int) -> None:
-        """Nothing stays reserved, and the idempotency key can be used anew."""
-        change = "charged_bytes = 0, idempotency_key = NULL, lease_expires_at = NULL, updated_at = $5,"
+        """Nothing stays reserved."""
+        change = "charged_bytes = 0, lease_expires_at = NULL, updated_at = $5,"
         await self._purge.claim_for(run_id, batch, seconds=seconds, change=change, values=[self._clock.now()])
         held = totals((file.owner_id, file.charged_bytes) for file in batch.files)
         await self._ledger.move_many({owner_id: Balance(-amount, 0) for owner_id, amount in held.items()})

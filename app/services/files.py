@@ -8,7 +8,15 @@ from uuid import UUID
 from app.auth import Principal
 from app.clock import Clock
 from app.db import Database
-from app.errors import BadUserInput, Conflict, Forbidden, NotFound, QuotaExceeded
+from app.errors import (
+    BadUserInput,
+    Conflict,
+    Forbidden,
+    NotFound,
+    QuotaExceeded,
+    StorageUnavailable,
+    UnsupportedMediaType,
+)
 from app.events import (
     Events,
     FileDeleted,
@@ -28,8 +36,10 @@ from app.services.limits import Limits
 from app.services.names import clean_name, fold_name
 from app.services.paging import Page
 from app.services.purge import Batch, Purge
+from app.services.sniffing import names_executable
 from app.services.standing import load_standing
 from app.storage.backend import SignedRead
+from app.storage.errors import StorageError
 from app.storage.storage import Storage
 
 
@@ -122,9 +132,13 @@ class Files:
         return await read_owners_pages(self._database, principal, owner_ids, wanted, order, first, after)
 
     async def rename(self, principal: Principal, file_id: UUID, name: str) -> File:
-        """Give an ACTIVE file another name. Raises NotFound, Forbidden, Conflict, BadUserInput."""
+        """Give an ACTIVE file another name. Raises NotFound, Forbidden, Conflict, BadUserInput, and UnsupportedMediaType for the
+        name of an executable: renamed, a text would become a script that no upload may be.
+        """
         cleaned = clean_name(name)
-        await manageable_file(self._database, principal, file_id)
+        found = await manageable_file(self._database, principal, file_id)
+        if names_executable(cleaned):
+            raise UnsupportedMediaType(mime_type=found.mime_type, allowed=())
 
         async def unit() -> File:
             return await self._change(
@@ -179,17 +193,12 @@ class Files:
                 "status = 'ACTIVE', deleted_at = NULL, updated_at = $2, charged_bytes = size_bytes",
                 self._clock.now(),
             )
-            # Out of the trash first: the bound on use and trash together must not count the file twice.
-            await self._ledger.move(owner_id, trash=-file.size_bytes)
-            if missing:
-                await self._ledger.charge(owner_id, missing, limits)
+            await self._ledger.take_back(owner_id, file.size_bytes, missing, limits)
             return changed
 
         try:
             return await self._database.transaction(unit)
         except QuotaExceeded as refusal:
-            # Counted while the file was out of the trash, which has been rolled back: the figures are to be those that stand.
-            refusal.trash_bytes += found.size_bytes
             self._events.emit(QuotaRefused.of(owner_id, found.group_id, found.name, refusal))
             raise
 
@@ -224,7 +233,9 @@ class Files:
         return EmptiedTrash(owner_id=owner_id, files_purged=purged, bytes_freed=freed)
 
     async def signed_url(self, file: File, *, expires_in: int | None, inline: bool) -> SignedUrl | None:
-        """A URL for a file the caller may read; None unless it is ACTIVE. Raises BadUserInput for a bad lifetime (R4)."""
+        """A URL for a file the caller may read; None unless it is ACTIVE. Raises BadUserInput for a bad lifetime (R4), and
+        StorageUnavailable.
+        """
         longest = self._url_lifetime.max_seconds
         seconds = self._url_lifetime.default_seconds if expires_in is None else expires_in
         if not 1 <= seconds <= longest:
@@ -232,16 +243,17 @@ class Files:
         if file.status != FileStatus.ACTIVE:
             return None
         expires_at = self._clock.now() + timedelta(seconds=seconds)
-        url = await self._storage.sign(
-            file.location_id,
-            SignedRead(
-                key=file.storage_key,
-                file_name=file.name,
-                mime_type=file.mime_type,
-                inline=inline,
-                expires_at=expires_at,
-            ),
+        wanted = SignedRead(
+            key=file.storage_key,
+            file_name=file.name,
+            mime_type=file.mime_type,
+            inline=inline,
+            expires_at=expires_at,
         )
+        try:
+            url = await self._storage.sign(file.location_id, wanted)
+        except StorageError as error:
+            raise StorageUnavailable(file.location_id) from error
         if self._storage.leads_to_store(file.location_id):
             self._events.emit(_event(FileUrlIssued, file))
         return SignedUrl(url=url, expires_at=expires_at)

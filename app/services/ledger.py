@@ -35,6 +35,12 @@ UPDATE user_storage SET used_bytes = used_bytes - CAST($2 AS BIGINT), trash_byte
 WHERE user_id = $1 AND used_bytes >= CAST($2 AS BIGINT) AND trash_bytes >= CAST($3 AS BIGINT)
 """
 
+# A file comes out of the trash. The bound on use and trash together is for uploads: their sum hardly grows here.
+_TAKE_BACK = """
+UPDATE user_storage SET used_bytes = used_bytes + CAST($2 AS BIGINT), trash_bytes = trash_bytes - CAST($3 AS BIGINT)
+WHERE user_id = $1 AND used_bytes + CAST($2 AS BIGINT) <= CAST($4 AS BIGINT) AND trash_bytes >= CAST($3 AS BIGINT)
+"""
+
 _RECOMPUTE = """
 UPDATE user_storage SET
     used_bytes = (SELECT COALESCE(SUM(charged_bytes), 0) FROM files WHERE owner_id = $1),
@@ -86,10 +92,6 @@ class Ledger:
         self._database = database
         self._factor = trash_quota_factor
 
-    async def charge(self, user_id: UUID, amount: int, limits: EffectiveLimits) -> None:
-        """Take `amount` of the user's free space, whole or not at all. Raises QuotaExceeded with nothing changed."""
-        await self.charge_up_to(user_id, amount, limits, needed=amount, request=Request(amount))
-
     async def charge_up_to(
         self, user_id: UUID, amount: int, limits: EffectiveLimits, *, needed: int, request: Request
     ) -> int:
@@ -132,16 +134,44 @@ class Ledger:
         if used == 0 and trash == 0:
             return
         if not await self._database.execute(_SHRINK, user_id, -used, -trash):
-            before = await self.locked(user_id)
-            await self._database.execute(_RECOMPUTE, user_id)
-            after = await self.locked(user_id)
-            _log.error(
-                "quota.discrepancy",
-                user_id=str(user_id),
-                expected=after.used_bytes,
-                actual=before.used_bytes + used,
-                diff=abs(after.used_bytes - before.used_bytes - used),
+            await self._recompute(user_id, await self.locked(user_id), used)
+
+    async def take_back(self, user_id: UUID, size: int, amount: int, limits: EffectiveLimits) -> None:
+        """Move a file of this size out of the trash, whose row has been changed already, and take `amount` of the user's free
+        space for what it did not hold. Raises QuotaExceeded, with the figures of before, when that is not free.
+        """
+        if amount == 0:
+            await self.move(user_id, trash=-size)
+            return
+        quota = limits.storage_quota_bytes
+        if await self._database.execute(_TAKE_BACK, user_id, amount, size, quota):
+            return
+        balance = await self.locked(user_id)
+        if balance.used_bytes + amount <= quota:
+            # There was room: the trash is said to hold less than this file. What is recomputed holds the file already.
+            healed = await self._recompute(user_id, balance, amount)
+            balance = Balance(healed.used_bytes - amount, healed.trash_bytes + size)
+        if balance.used_bytes + amount > quota:
+            raise QuotaExceeded(
+                used_bytes=balance.used_bytes,
+                trash_bytes=balance.trash_bytes,
+                quota_bytes=quota,
+                requested_bytes=amount,
+                source=limits.storage_quota_origin.tier,
             )
+
+    async def _recompute(self, user_id: UUID, before: Balance, used: int) -> Balance:
+        """Make the row what the files say, and report by how much it was off; `used` is what it should have changed by."""
+        await self._database.execute(_RECOMPUTE, user_id)
+        after = await self.locked(user_id)
+        _log.error(
+            "quota.discrepancy",
+            user_id=str(user_id),
+            expected=after.used_bytes,
+            actual=before.used_bytes + used,
+            diff=abs(after.used_bytes - before.used_bytes - used),
+        )
+        return after
 
     async def move_many(self, moves: Mapping[UUID, Balance]) -> None:
         """`move` for many users in two statements. Their rows are locked in the order of their ids."""

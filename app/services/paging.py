@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -51,11 +51,14 @@ def decode_cursor(cursor: str, order: str, length: int) -> list[Any]:
 
 
 def moment_key(value: Any) -> datetime:
-    """The moment in a cursor, as `isoformat` wrote it. Raises ValueError or TypeError for what it did not write."""
+    """The moment in a cursor, as `isoformat` wrote it, in UTC. Raises ValueError or TypeError for what it did not write."""
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("a moment without a zone")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a moment that is outside of the calendar in UTC") from error
 
 
 def page_size(first: int) -> int:

@@ -108,7 +108,7 @@ class Purge:
         """
         batch = Batch(uuid4(), [Doomed.of(_row(file)) for file in files])
         await self._database.execute(
-            "UPDATE files SET status = 'PURGING', charged_bytes = 0, claim_token = $1,"  # noqa: S608 - SQL of our own making
+            "UPDATE files SET status = 'PURGING', charged_bytes = 0, idempotency_key = NULL, claim_token = $1,"  # noqa: S608 - SQL of our own making
             f" purge_next_attempt_at = {self._database.now_plus('$2')}"
             f" WHERE status = 'SOFT_DELETED' AND id {self._database.among('$3')}",
             batch.token,
@@ -164,13 +164,14 @@ class Purge:
     async def claim_for(
         self, run_id: UUID, batch: Batch, *, seconds: int, change: str = "", values: Sequence[Any] = ()
     ) -> None:
-        """Inside a unit that has locked the batch's rows: claim them for a run and for so many seconds.
+        """Inside a unit that has locked the batch's rows: claim them for a run and for so many seconds. Their idempotency keys
+        can be used anew.
 
         `change` is what else is to be set, with placeholders for `values` from `$5` on; ends in a comma.
         """
         await self._database.execute(
-            f"UPDATE files SET {change} status = 'PURGING', claim_token = $1, claim_run_id = $2,"  # noqa: S608 - SQL of our own making
-            f" purge_next_attempt_at = {self._database.now_plus('$3')} WHERE id {self._database.among('$4')}",
+            f"UPDATE files SET {change} status = 'PURGING', idempotency_key = NULL, claim_token = $1,"  # noqa: S608 - SQL of our own making
+            f" claim_run_id = $2, purge_next_attempt_at = {self._database.now_plus('$3')} WHERE id {self._database.among('$4')}",
             batch.token,
             run_id,
             seconds,

@@ -131,19 +131,29 @@ class Sniffed:
 
 def sniff(head: bytes, name: str) -> Sniffed:
     """Judge a file by its first `SNIFF_BYTES` bytes (or all of a shorter one) and by its name's extension."""
-    extension = name.rpartition(".")[2].lower() if "." in name else ""
     for magic, mime_type in _EXECUTABLES:
         if head.startswith(magic):
             return Sniffed(mime_type, executable=True)
     mime_type = _by_magic(head) or (_TEXT if _is_text(head) else UNKNOWN)
-    refined = _REFINEMENTS.get(mime_type, {}).get(extension, mime_type)
-    return Sniffed(refined, executable=extension in _EXECUTABLE_EXTENSIONS)
+    refined = _REFINEMENTS.get(mime_type, {}).get(_extension(name), mime_type)
+    return Sniffed(refined, executable=names_executable(name))
+
+
+def names_executable(name: str) -> bool:
+    """Whether a computer would run a file for its name alone."""
+    return _extension(name) in _EXECUTABLE_EXTENSIONS
 
 
 def is_accepted(mime_type: str, allowed: tuple[str, ...]) -> bool:
     """Whether `allowed` (types, or `image/*`) takes this type; an empty list takes every one."""
     family = mime_type.partition("/")[0] + "/*"
     return not allowed or mime_type in allowed or family in allowed
+
+
+def _extension(name: str) -> str:
+    """Without the dots and spaces behind it, which some systems drop when they store a file."""
+    name = name.rstrip(". ")
+    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def _by_magic(head: bytes) -> str | None:

@@ -25,7 +25,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.events import Events, FileEvent, FileUploaded, QuotaRefused, UploadFailed
-from app.models import EntityType, File, FileStatus, Group
+from app.models import EntityType, File, FileStatus, Group, StorageLocation
 from app.services.ledger import Request
 from app.services.limits import EffectiveLimits, Limits
 from app.services.names import clean_name
@@ -112,7 +112,7 @@ class Uploads:
             await self._check_references(principal, request)
         earlier = await self._earlier(draft)
         if earlier is not None:
-            return await _repeat(earlier, source)
+            return await _repeat(earlier, source, expected_sha256)
         limits = await self._limits.effective(principal.user_id)
         try:
             return await self._receive(draft, limits, source, expected_sha256)
@@ -168,12 +168,18 @@ class Uploads:
         try:
             reserved = await self._reservations.open(draft, amount, limits, needed=needed)
         except IntegrityError as error:
-            if draft.group_id is not None and not await Group.exists(id=draft.group_id):
-                raise NotFound("group") from error  # deleted since it was checked
-            # Only the idempotency key is unique here by the client's choice: another request came first with it.
-            raise Conflict("An upload with this idempotency key is still running.") from error
+            raise await self._why_not(draft) from error
         with self._metrics.receiving(draft.location):
             return await self._take(draft, limits, source, estimate, reserved, expected_sha256)
+
+    async def _why_not(self, draft: Draft) -> Exception:
+        """What the row of a draft points at and is not there, or else who has it already."""
+        if draft.group_id is not None and not await Group.exists(id=draft.group_id):
+            return NotFound("group")  # deleted since it was checked
+        if not await StorageLocation.exists(name=draft.location):
+            return StorageUnavailable(draft.location)  # the store could not be asked yet which one it is
+        # Only the idempotency key is unique here by the client's choice: another request came first with it.
+        return Conflict("An upload with this idempotency key is still running.")
 
     async def _take(
         self,
@@ -282,16 +288,29 @@ async def _chained(head: list[bytes], rest: AsyncIterator[bytes]) -> AsyncGenera
         yield chunk
 
 
-async def _repeat(earlier: File, source: UploadSource) -> File:
-    """Answer a repeated idempotency key: the same file, if these are the same bytes."""
+async def _repeat(earlier: File, source: UploadSource, expected_sha256: str | None) -> File:
+    """Answer a repeated idempotency key: the same file, if these are the same bytes. No more is read than tells them apart."""
     if earlier.status == FileStatus.PENDING:
         raise Conflict("An upload with this idempotency key is still running.")
-    digest = hashlib.sha256()
+    other = BadUserInput("This idempotency key was used for another file.", field="idempotencyKey")
+    estimate = source.size_estimate
+    if estimate is not None and estimate > earlier.size_bytes + _SLACK:
+        raise other
+    digest, arrived = hashlib.sha256(), 0
     async for chunk in source:
+        arrived += len(chunk)
+        if arrived > earlier.size_bytes:
+            raise other
         digest.update(chunk)
     if digest.hexdigest() != earlier.sha256:
-        raise BadUserInput("This idempotency key was used for another file.", field="idempotencyKey")
-    return earlier
+        raise other
+    if expected_sha256 not in {None, earlier.sha256}:
+        raise ChecksumMismatch(expected=str(expected_sha256), actual=digest.hexdigest())
+    # It may have been purged meanwhile, and what is being destroyed is nobody's answer.
+    now = await File.get_or_none(id=earlier.id)
+    if now is None or now.status == FileStatus.PURGING:
+        raise Conflict("The file of this idempotency key has just been purged. Send it again.")
+    return now
 
 
 def _expected_hash(given: str | None) -> str | None:

@@ -9,11 +9,19 @@ import pytest
 
 from app.auth import Principal
 from app.clock import FixedClock
-from app.errors import BadUserInput, Conflict, Forbidden, NotFound, QuotaExceeded
-from app.models import File, FileStatus, MemberRole, User
+from app.errors import (
+    BadUserInput,
+    Conflict,
+    Forbidden,
+    NotFound,
+    QuotaExceeded,
+    StorageUnavailable,
+    UnsupportedMediaType,
+)
+from app.models import File, FileStatus, MemberRole, User, UserStorage
 from app.runtime import Runtime
 from app.services.file_list import FileFilter, FileOrder, FileScope
-from tests.factories import make_file, make_group, make_membership, make_user
+from tests.factories import make_file, make_group, make_membership, make_user, make_user_limit
 from tests.fixtures.ledger import assert_ledger_is_true, recorded
 from tests.fixtures.statements import statements
 
@@ -60,6 +68,62 @@ async def test_a_restore_that_does_not_fit_changes_nothing(runtime: Runtime, pri
     assert refusal.value.requested_bytes == 600_000
     assert (await File.get(id=gone.id)).status is FileStatus.SOFT_DELETED
     assert await recorded(runtime.database, user.id) == (1_500_000, 600_000)
+
+
+@pytest.mark.parametrize(
+    "drift", ["DELETE FROM user_storage", "UPDATE user_storage SET trash_bytes = 3"], ids=["no row", "too little trash"]
+)
+async def test_a_restore_heals_a_ledger_that_has_drifted(
+    runtime: Runtime, principal: Principal, user: User, drift: str
+) -> None:
+    await make_file(user, size_bytes=100, location="memory")
+    gone = await make_file(user, size_bytes=5, status=FileStatus.SOFT_DELETED, location="memory")
+    await runtime.database.execute(drift)
+    await runtime.files.restore(principal, gone.id)
+    assert await recorded(runtime.database, user.id) == (105, 0)
+    await assert_ledger_is_true(runtime.database)
+
+
+async def test_a_restore_into_a_quota_that_only_a_drift_leaves_room_in_is_refused(
+    runtime: Runtime, principal: Principal, user: User
+) -> None:
+    await make_file(user, size_bytes=1_999_999, location="memory")
+    gone = await make_file(user, size_bytes=5, status=FileStatus.SOFT_DELETED, location="memory")
+    await runtime.database.execute("DELETE FROM user_storage")
+    with pytest.raises(QuotaExceeded) as refusal:
+        await runtime.files.restore(principal, gone.id)
+    assert (refusal.value.used_bytes, refusal.value.trash_bytes) == (1_999_999, 5)
+    assert (await File.get(id=gone.id)).status is FileStatus.SOFT_DELETED
+    assert not await UserStorage.exists(user_id=user.id)
+
+
+async def test_a_full_trash_stands_in_the_way_of_uploads_and_not_of_a_restore(
+    runtime: Runtime, principal: Principal, user: User
+) -> None:
+    gone = [await make_file(user, size_bytes=size, status=FileStatus.SOFT_DELETED) for size in (500_000, 3_500_000)]
+    await make_user_limit(user, storage_quota_bytes=600_000)
+    restored = await runtime.files.restore(principal, gone[0].id)
+    assert restored.status is FileStatus.ACTIVE
+    assert await recorded(runtime.database, user.id) == (500_000, 3_500_000)
+
+
+async def test_no_file_becomes_a_script_by_its_name(runtime: Runtime, principal: Principal, user: User) -> None:
+    file = await make_file(user, name="notes.txt", location="memory")
+    for name in ("invoice.bat", "a.HTA", "b.ps1", "c.js", "d.vbs. ."):
+        with pytest.raises(UnsupportedMediaType):
+            await runtime.files.rename(principal, file.id, name)
+    assert (await File.get(id=file.id)).name == "notes.txt"
+    assert (await runtime.files.rename(principal, file.id, "js.txt")).name == "js.txt"
+
+
+@pytest.mark.requirement("R13")
+async def test_a_url_of_a_store_that_is_not_ready_is_told_as_such(
+    runtime: Runtime, principal: Principal, user: User
+) -> None:
+    file = await make_file(user, location="memory")
+    await runtime.storage.close()
+    with pytest.raises(StorageUnavailable):
+        await runtime.files.signed_url(file, expires_in=None, inline=False)
 
 
 async def test_what_the_trash_still_holds_is_not_charged_twice(

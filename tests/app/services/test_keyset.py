@@ -122,8 +122,9 @@ async def test_what_stands_in_a_search_stands_for_itself(database: Database, tex
         (TEXT, [1, None, "a\x00", "\ud800", ["a"]]),
         (NUMBER, ["1", True, -1, 2**63, 1.5, None]),
         (MOMENT, ["soon", 5, None, "2026-01-01", "2026-01-01T00:00:00"]),
+        (MOMENT, ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]),
     ],
-    ids=["text", "number", "moment"],
+    ids=["text", "number", "moment", "moment at the end of time"],
 )
 def test_a_key_that_was_not_given_out_is_refused(key: Key, bad: list[object]) -> None:
     for value in bad:

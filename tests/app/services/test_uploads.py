@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import repeat
 from uuid import UUID
 
 import pytest
@@ -19,11 +20,13 @@ from app.errors import (
     NotFound,
     QuotaExceeded,
     SatchelError,
+    StorageUnavailable,
     UnsupportedMediaType,
 )
-from app.models import EntityType, File, FileStatus, JobName, MemberRole, User
+from app.models import EntityType, File, FileStatus, JobName, MemberRole, StorageLocation, User
 from app.runtime import Runtime
 from app.services.uploads import UploadRequest
+from app.storage.errors import Reason
 from tests.app.services.conftest import Source
 from tests.factories import make_assignment, make_file, make_group, make_membership, make_user
 from tests.fixtures.jobs import run_job
@@ -237,6 +240,67 @@ async def test_a_repeated_idempotency_key_makes_no_second_file(
     clock.advance(seconds=timedelta(hours=24, seconds=1).total_seconds())
     later = await runtime.uploads.upload(principal, request, Source([TEXT]))
     assert later.id != first.id
+
+
+async def test_a_repeat_reads_no_more_than_tells_it_apart(runtime: Runtime, principal: Principal) -> None:
+    request = UploadRequest(idempotency_key="homework-1")
+    first = await runtime.uploads.upload(principal, request, Source([TEXT]))
+    endless = Source(repeat(TEXT))
+    with pytest.raises(BadUserInput):
+        await runtime.uploads.upload(principal, request, endless)
+    assert endless.pulled == 2 * len(TEXT)
+    told = Source([TEXT, TEXT], size_estimate=len(TEXT) + 64 * 1024 + 1)
+    with pytest.raises(BadUserInput):
+        await runtime.uploads.upload(principal, request, told)
+    assert told.pulled == 0
+    other = UploadRequest(idempotency_key="homework-1", sha256="0" * 64)
+    with pytest.raises(ChecksumMismatch):
+        await runtime.uploads.upload(principal, other, Source([TEXT]))
+    same = UploadRequest(idempotency_key="homework-1", sha256=hashlib.sha256(TEXT).hexdigest())
+    assert (await runtime.uploads.upload(principal, same, Source([TEXT]))).id == first.id
+
+
+async def test_the_key_of_a_purged_file_makes_a_new_one(runtime: Runtime, principal: Principal, user: User) -> None:
+    """Also while its bytes are still there, because the store could not delete them."""
+    request = UploadRequest(idempotency_key="homework-1")
+    first = await runtime.uploads.upload(principal, request, Source([TEXT]))
+    await runtime.files.delete(principal, first.id)
+    await _purge_in_vain(runtime, principal, first.id)
+    assert (await File.get(id=first.id)).status is FileStatus.PURGING
+    again = await runtime.uploads.upload(principal, request, Source([TEXT]))
+    assert (again.id != first.id, again.status) == (True, FileStatus.ACTIVE)
+    await assert_ledger_is_true(runtime.database)
+
+
+async def _purge_in_vain(runtime: Runtime, principal: Principal, file_id: UUID) -> None:
+    location = runtime.storage.locations["memory"]
+    location.reason = Reason.FAILED
+    await runtime.files.purge(principal, file_id)
+    location.reason = None
+
+
+async def test_a_file_that_is_purged_during_a_repeat_is_no_answer(runtime: Runtime, principal: Principal) -> None:
+    request = UploadRequest(idempotency_key="homework-1")
+    first = await runtime.uploads.upload(principal, request, Source([TEXT]))
+
+    class Meanwhile(Source):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield TEXT
+            await runtime.files.delete(principal, first.id)
+            await runtime.files.purge(principal, first.id)
+
+    with pytest.raises(Conflict):
+        await runtime.uploads.upload(principal, request, Meanwhile([]))
+
+
+@pytest.mark.requirement("R13")
+async def test_a_store_that_has_never_been_asked_is_not_ready(
+    runtime: Runtime, principal: Principal, user: User
+) -> None:
+    await StorageLocation.all().delete()
+    with pytest.raises(StorageUnavailable):
+        await runtime.uploads.upload(principal, UploadRequest(), Source([TEXT]))
+    await assert_nothing_happened(runtime, user)
 
 
 async def test_an_idempotency_key_in_use_is_a_conflict(runtime: Runtime, principal: Principal, user: User) -> None:
