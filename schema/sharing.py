@@ -100,8 +100,8 @@ class Plan:
         admin = sharing.reason is Reason.SYSTEM_ADMIN
         if self.reach is Reach.SYSTEM_ADMINS and not admin:
             return None
-        # The reason was good when the event happened. Of one from the past, only system admins' is so still for certain.
-        if self.reach is Reach.SAME_REASON and not (admin or sharing.live):
+        # How things were, and the reason, when the event happened: of one from the past neither need be so still.
+        if self.reach is not Reach.EVERYBODY and not sharing.live:
             return None
         reason = None if self.reach is Reach.EVERYBODY else sharing.reason
         used = tuple(repr((values or {}).get(name)) for name in sorted(self.variables))

@@ -58,7 +58,8 @@ class JobNews:
 
 @dataclass(frozen=True, slots=True)
 class AlertNews:
-    """An alert, and where in the stream it stands."""
+    """An alert, where in the stream it stands, and whether it has just been raised or was replayed."""
 
     cursor: str
     alert: Alert
+    live: bool

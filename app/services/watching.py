@@ -163,6 +163,7 @@ class Watching:
         async with self._messages({_ALERTS, STANDING_CHANGED}, after, replays=True) as messages:
             await rights.read()
             await rights.operator()
+            began = self._clock.now()
             async for message in messages:
                 heeded = await rights.heed(message)
                 await rights.operator()
@@ -171,7 +172,7 @@ class Watching:
                 if message.data["severity"] in wanted:
                     alert = await Alert.get_or_none(id=UUID(message.data["alert_id"]))
                     if alert is not None:
-                        yield AlertNews(message.cursor, alert)
+                        yield AlertNews(message.cursor, alert, live=after is None or message.at >= began)
 
     async def totals(self, session: Session, interval_seconds: int) -> AsyncGenerator[Snapshot, None]:
         """The totals over all processes, now and every so many seconds; nothing while nothing true can be said.

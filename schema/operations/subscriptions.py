@@ -47,7 +47,7 @@ class AlertEvent:
     @classmethod
     def of(cls, news: AlertNews) -> "AlertEvent":
         """From the service's news."""
-        sharing = Sharing(news.cursor, Reason.SYSTEM_ADMIN, live=True)
+        sharing = Sharing(news.cursor, Reason.SYSTEM_ADMIN, news.live)
         return cls(cursor=news.cursor, alert=Alert.of(news.alert), sharing=sharing)
 
 

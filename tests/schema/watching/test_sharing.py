@@ -1,18 +1,21 @@
 """Answers for many are what each would have been told alone, and nobody shares in what is not theirs."""
 
 import re
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from graphql import parse
 
-from app.models import MemberRole
+from app.models import Alert, MemberRole
 from schema.schema import SatchelSchema
 from schema.sharing import TABLES, Reach, plan_of
 from schema.subscribing import Subscriptions
 from tests.factories import make_membership
 from tests.fixtures.app import Satchel
 from tests.fixtures.ears import Ear
-from tests.fixtures.watching import subscribed
+from tests.fixtures.watching import Watcher, subscribed, watch
+from tests.schema.watching.test_operations import raise_alert
 
 SCHEMA = SatchelSchema()
 EVENT = "cursor type at fileId userId name sizeBytes"
@@ -111,3 +114,52 @@ async def test_the_shared_way_tells_what_the_other_way_tells(embedded: Satchel, 
     for together, apart in pairs:
         assert [_plain(text) for text in together.texts] == [_plain(text) for text in apart.texts]
         assert together.error is apart.error is None
+
+
+FILES = "subscription ($after: String) { fileEvents(after: $after) { cursor file { name } } }"
+ALERTS = (
+    "subscription ($after: String) { alertRaised(after: $after) { cursor alert { message acknowledgedBy { name } } } }"
+)
+
+
+@asynccontextmanager
+async def _three_admins(satchel: Satchel, query: str) -> AsyncGenerator[list[Watcher], None]:
+    """Two who watch and are told the same, and one who comes later."""
+    async with AsyncExitStack() as stack:
+        admins = [await stack.enter_async_context(watch(satchel, "system_admin")) for _ in range(3)]
+        for admin in admins[:2]:
+            await admin.subscribe(query)
+        await subscribed(satchel, 2)
+        yield admins
+
+
+async def test_a_replay_tells_how_a_file_is_now(embedded: Satchel) -> None:
+    """And not what was told to others when it happened."""
+    async with _three_admins(embedded, FILES) as (first, second, later):
+        await embedded.file(b"before", name="before")
+        start = (await first.next())["fileEvents"]["cursor"]
+        await second.next()
+        file = await embedded.file(b"film", name="film")
+        for admin in (first, second):
+            assert (await admin.next())["fileEvents"]["file"] == {"name": "film"}
+        await embedded.act("renameFile", file["id"], name="renamed")
+        embedded.clock.advance(seconds=1)
+        await later.subscribe(FILES, {"after": start})
+        assert (await later.next())["fileEvents"]["file"] == {"name": "renamed"}
+
+
+async def test_a_replay_tells_how_an_alert_is_now(embedded: Satchel) -> None:
+    async with _three_admins(embedded, ALERTS) as (first, second, later):
+        for message in ("first", "second"):
+            await raise_alert(embedded, message)
+        start = (await first.next())["alertRaised"]["cursor"]
+        await second.next()
+        for admin in (first, second):
+            assert (await admin.next())["alertRaised"]["alert"] == {"message": "second", "acknowledgedBy": None}
+        acknowledge = "mutation ($id: ID!) { acknowledgeAlert(input: {id: $id}) { alert { id } } }"
+        alert = await Alert.get(message="second")
+        (await embedded.graphql(acknowledge, {"id": str(alert.id)}, by="system_admin")).ok()
+        embedded.clock.advance(seconds=1)
+        await later.subscribe(ALERTS, {"after": start})
+        name = embedded.user("system_admin").name
+        assert (await later.next())["alertRaised"]["alert"]["acknowledgedBy"] == {"name": name}
