@@ -9,7 +9,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from redis.asyncio import Redis
@@ -20,13 +20,30 @@ from app.settings import SettingsError
 
 Mode = Literal["off", "allow", "only"]
 
-MAX_CHARACTERS = 100_000  # of one document that is kept
-_MAX_ENTRIES = 1_000
+MAX_CHARACTERS = 20_000  # of one document that is kept
+MAX_ENTRIES = 1_000  # in a process, and in Redis, which carries jobs and events too
 _MAX_KEPT_CHARACTERS = 4_000_000
-_REDIS_PREFIX = "satchel:persisted:"
-_REDIS_EXPIRES_SECONDS = 7 * 24 * 3600
+_REDIS_DOCUMENTS = "satchel:persisted"  # by hash
+_REDIS_AGES = "satchel:persisted:ages"  # the hashes, by the moment that they were brought
+_REDIS_EXPIRES_SECONDS = 7 * 24 * 3600  # after the last one that was brought
 _REDIS_SECONDS = 1.0  # patience with Redis: the client can send the document again
 _REDIS_REST_SECONDS = 10.0  # how long one that does not answer is left alone
+
+# One atomic step: keep a document, and let go of the oldest when there are too many. KEYS: documents, ages. ARGV: hash, document,
+# the most, seconds.
+_KEEP = """
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[2], redis.call('TIME')[1], ARGV[1])
+local over = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[3])
+if over > 0 then
+    for _, old in ipairs(redis.call('ZRANGE', KEYS[2], 0, over - 1)) do
+        redis.call('HDEL', KEYS[1], old)
+        redis.call('ZREM', KEYS[2], old)
+    end
+end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+"""
 
 _log = structlog.get_logger(__name__)
 
@@ -34,8 +51,8 @@ _log = structlog.get_logger(__name__)
 class PersistedQueries:
     """Finds documents by their hashes. `registered` are those that administrators have given, by the ids they gave them.
 
-    What clients bring is kept in memory, the least recently used out first, and beside it in Redis where there is one, so that all
-    processes know it. A Redis that is away costs clients a second request and nothing else.
+    What clients bring is kept in memory, the least recently used out first, and beside it in Redis where there is one, the oldest out
+    first, so that all processes know it. A Redis that is away costs clients a second request and nothing else.
     """
 
     def __init__(self, mode: Mode, registered: Mapping[str, str] | None = None, redis: Redis | None = None) -> None:
@@ -78,7 +95,8 @@ class PersistedQueries:
             self._remember(digest, query)
             if self._redis is not None and self._redis_rest.over:
                 try:
-                    await self._redis.set(_REDIS_PREFIX + digest, query, ex=_REDIS_EXPIRES_SECONDS)
+                    bounds = (MAX_ENTRIES, _REDIS_EXPIRES_SECONDS)
+                    await self._redis.eval(_KEEP, 2, _REDIS_DOCUMENTS, _REDIS_AGES, digest, query, *bounds)
                 except REDIS_AWAY as error:
                     self._let_redis_rest(error)
 
@@ -99,7 +117,7 @@ class PersistedQueries:
         if self._redis is None or not self._redis_rest.over:
             return None
         try:
-            found = await self._redis.get(_REDIS_PREFIX + digest)
+            found: Any = await self._redis.hget(_REDIS_DOCUMENTS, digest)
         except REDIS_AWAY as error:
             self._let_redis_rest(error)
             return None
@@ -112,7 +130,7 @@ class PersistedQueries:
     def _remember(self, digest: str, query: str) -> None:
         self._kept[digest] = query
         self._characters += len(query)
-        while len(self._kept) > _MAX_ENTRIES or self._characters > _MAX_KEPT_CHARACTERS:
+        while len(self._kept) > MAX_ENTRIES or self._characters > _MAX_KEPT_CHARACTERS:
             _, forgotten = self._kept.popitem(last=False)
             self._characters -= len(forgotten)
 

@@ -100,7 +100,7 @@ class Documents:
         bounds: Bounds | None = None,
         introspection: bool = True,
         max_entries: int = 512,
-        max_characters: int = 1_000_000,
+        max_characters: int = 300_000,
     ) -> None:
         self._schema = schema
         self._bounds = bounds or Bounds()
@@ -136,7 +136,9 @@ class Documents:
             return Document(_EMPTY, self._validate(node, (NoFragmentCyclesRule,)))
         rules = _RULES if self._introspection else (NoSchemaIntrospectionCustomRule, *_RULES)
         errors = self._validate(node, rules)
-        return Document(node, errors, () if errors else _operations(query, node), self._cost if depends else None)
+        if errors:
+            return Document(_EMPTY, errors)
+        return Document(node, (), _operations(query, node), self._cost if depends else None)
 
     def _validate(self, node: DocumentNode, rules: Sequence[type[ASTValidationRule]]) -> list[GraphQLError]:
         errors = validate(self._schema, node, rules, _MAX_ERRORS, hide_suggestions=not self._introspection)
@@ -172,7 +174,8 @@ def _coded(error: GraphQLError) -> GraphQLError:
     if message.startswith("GraphQL introspection has been disabled"):
         # As Apollo Server tells it, which tools know.
         message, extensions = _NO_INTROSPECTION, extensions | {"validationErrorCode": "INTROSPECTION_DISABLED"}
-    return GraphQLError(message, error.nodes, error.source, error.positions, extensions=extensions)
+    # Without its nodes, for what is refused is remembered too: a text of some kilobytes has a megabyte of them.
+    return GraphQLError(message, None, error.source, error.positions, extensions=extensions)
 
 
 def _costly(error: QueryTooComplex) -> GraphQLError:

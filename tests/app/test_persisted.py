@@ -3,12 +3,13 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
 from app.errors import BadUserInput, Forbidden, PersistedQueryNotFound, PersistedQueryNotSupported
-from app.persisted import MAX_CHARACTERS, PersistedQueries, open_persisted_queries, read_manifest
+from app.persisted import MAX_CHARACTERS, MAX_ENTRIES, PersistedQueries, open_persisted_queries, read_manifest
 from app.settings import SettingsError
 from tests.fixtures.redis import StartValkey
 
@@ -109,9 +110,25 @@ async def test_processes_share_what_clients_have_brought_through_redis(redis_url
 
     assert await other.find(None, hashed(sha256(QUERY))) == QUERY
     async with Redis.from_url(redis_url) as redis:
-        assert 0 < await redis.ttl(f"satchel:persisted:{sha256(QUERY)}") <= 7 * 24 * 3600
+        for key in ("satchel:persisted", "satchel:persisted:ages"):
+            assert 0 < await redis.ttl(key) <= 7 * 24 * 3600
     await one.close()
     await other.close()
+
+
+async def test_redis_keeps_a_bounded_number_the_newest(redis_url: str) -> None:
+    queries = open_persisted_queries("allow", None, redis_url)
+    async with Redis.from_url(redis_url) as redis:
+        old = sha256("an old one")
+        await redis.hset("satchel:persisted", old, "an old one")
+        await redis.zadd("satchel:persisted:ages", {old: 1})
+        for number in range(MAX_ENTRIES):
+            text = f"{{ a{number} }}"
+            await queries.keep(text, hashed(sha256(text)))
+        kept: Any = await redis.hkeys("satchel:persisted")
+        assert (len(kept), old.encode() in kept) == (MAX_ENTRIES, False)
+        assert await redis.zcard("satchel:persisted:ages") == MAX_ENTRIES
+    await queries.close()
 
 
 async def test_a_redis_that_is_away_costs_a_second_request_and_nothing_else(valkey: StartValkey) -> None:

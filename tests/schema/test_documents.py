@@ -72,6 +72,14 @@ def test_what_costs_too_much_is_too_complex_before_it_is_validated(documents: Do
     assert isinstance(error.original_error, QueryTooComplex)
 
 
+def test_what_is_refused_is_remembered_without_its_nodes(documents: Documents) -> None:
+    document = documents.prepare("{ a(x: [[][][]]) nothing }")
+
+    assert [error.nodes for error in document.errors] == [None] * len(document.errors)
+    assert [error.locations[0].column for error in document.errors if error.locations] == [5, 18]
+    assert document.node.definitions == ()
+
+
 def test_an_answer_holds_a_bounded_number_of_errors(documents: Documents) -> None:
     assert len(documents.prepare("{ " + " ".join(f"b{n}" for n in range(500)) + " }").errors) == 20
 
