@@ -77,9 +77,9 @@ async def test_comparing_with_nobody_is_no_and_takes_the_same_work() -> None:
     stored = await passwords.hash(GOOD)
 
     async def seconds(against: str | None) -> float:
-        started = time.perf_counter()
+        started = time.process_time()  # which is not that of others on the machine
         assert not await passwords.verify("another password", against)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     # In turns, and the best of each: other work on the machine only ever adds.
     rounds = [(await seconds(stored), await seconds(None)) for _ in range(8)]
@@ -88,7 +88,7 @@ async def test_comparing_with_nobody_is_no_and_takes_the_same_work() -> None:
 
 
 async def test_the_loop_stays_free_while_a_password_is_hashed() -> None:
-    passwords = Passwords(passes=8)
+    passwords = Passwords(passes=32)
     work = asyncio.create_task(passwords.hash(GOOD))
     turns = 0
     while not work.done():

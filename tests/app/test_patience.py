@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
@@ -18,17 +19,18 @@ from tests.fixtures.wire import Connection, connected
 _HEAD = b"GET / HTTP/1.1\r\nHost: satchel\r\n"
 _POST = b"POST / HTTP/1.1\r\nHost: satchel\r\n"
 _SECONDS = 0.3  # of patience
+_PATIENT_SECONDS = 3.0  # for clients that must not be given up, though this process may stand still for a moment
 _MANY_SECONDS = 30.0  # until something has happened that takes less than one
 
 
-async def _application(scope: Scope, receive: Receive, send: Send) -> None:
+async def _application(seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/large":
         await Response(b"x" * 50_000_000)(scope, receive, send)
         return
     if scope["path"] == "/here":
         await Response(str(scope.get(BODY_IS_HERE, False)))(scope, receive, send)
         return
-    body = RequestBody(scope, receive, idle_seconds=_SECONDS, min_bytes_per_second=100)
+    body = RequestBody(scope, receive, idle_seconds=seconds, min_bytes_per_second=100)
     if scope["path"] == "/echo":
         await asyncio.sleep(_SECONDS)  # for what the client sends meanwhile
     try:
@@ -36,21 +38,37 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
         response = Response(content if scope["path"] == "/echo" else b"read")
     except BodyError as error:
         response = problem_of(error).response()
-    await send_reply(send, body, response, DiscardBounds(seconds=_SECONDS))
+    await send_reply(send, body, response, DiscardBounds(seconds=seconds))
 
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
     """A server that has little patience."""
+    async with _serving(_SECONDS) as url:
+        yield url
+
+
+@pytest.fixture
+async def patient_url() -> AsyncIterator[str]:
+    """One that has more."""
+    async with _serving(_PATIENT_SECONDS) as url:
+        yield url
+
+
+@asynccontextmanager
+async def _serving(seconds: float) -> AsyncIterator[str]:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await _application(seconds, scope, receive, send)
+
     port = free_port()
     config = PatientConfig(
-        _application,
-        Patience(head_seconds=_SECONDS, response_seconds=_SECONDS),
+        application,
+        Patience(head_seconds=seconds, response_seconds=seconds),
         host="127.0.0.1",
         port=port,
         lifespan="off",
         log_config=None,
-        timeout_keep_alive=1,
+        timeout_keep_alive=max(1, round(2 * seconds)),
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
@@ -149,12 +167,12 @@ async def test_a_byte_now_and_then_is_not_enough(url: str, first: bytes, then: b
     assert int(answer.split()[1]) == 408
 
 
-async def test_a_body_at_its_pace_is_read_to_its_end_however_long_it_takes(url: str) -> None:
-    async with connected(url) as connection:
-        await connection.send(_POST + b"Content-Length: 600\r\nConnection: close\r\n\r\n")
-        for _ in range(12):  # 500 bytes a second, for longer than a body may stand still
-            await connection.send(b"x" * 50)
-            await asyncio.sleep(0.1)
+async def test_a_body_at_its_pace_is_read_to_its_end_however_long_it_takes(patient_url: str) -> None:
+    async with connected(patient_url) as connection:
+        await connection.send(_POST + b"Content-Length: 1200\r\nConnection: close\r\n\r\n")
+        for _ in range(12):  # 250 bytes a second, for longer than a body may stand still
+            await connection.send(b"x" * 100)
+            await asyncio.sleep(0.4)
         answer = await _rest(connection)
 
     assert answer.startswith(b"HTTP/1.1 200 OK")
@@ -190,9 +208,9 @@ async def test_an_answer_that_nobody_takes_is_broken_off(url: str, closing: byte
     assert len(answer) < 50_000_000
 
 
-async def test_an_answer_that_is_taken_slowly_arrives_whole(url: str) -> None:
+async def test_an_answer_that_is_taken_slowly_arrives_whole(patient_url: str) -> None:
     received = 0
-    async with connected(url, limit=1024) as connection:
+    async with connected(patient_url, limit=1024) as connection:
         await connection.send(b"GET /large HTTP/1.1\r\nHost: satchel\r\nConnection: close\r\n\r\n")
         async with asyncio.timeout(_MANY_SECONDS):
             while data := await connection.some(2_000_000):
@@ -202,9 +220,9 @@ async def test_an_answer_that_is_taken_slowly_arrives_whole(url: str) -> None:
     assert received > 50_000_000
 
 
-async def test_many_requests_on_one_connection_take_as_long_as_they_like_together(url: str) -> None:
-    async with connected(url) as connection:
+async def test_many_requests_on_one_connection_take_as_long_as_they_like_together(patient_url: str) -> None:
+    async with connected(patient_url) as connection:
         for _ in range(8):
             await connection.send(_HEAD + b"\r\n")
             assert b"read" in await connection.some(10_000)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_PATIENT_SECONDS / 6)

@@ -36,18 +36,20 @@ _EXPECTED = {None, "QUOTA_EXCEEDED", "CONFLICT", "NOT_FOUND"}
 class Crowd:
     """Clients that pick what to do from one seeded source, so that a run can be told again."""
 
-    def __init__(self, servers: list[AppServer], people: list[Person], seed: int) -> None:
+    def __init__(self, servers: list[AppServer], people: list[Person], seed: int, operations: int) -> None:
         self._servers = servers
         self._people = people
         self._random = random.Random(seed)
+        # Drawn beforehand, so that everything happens in whatever order the answers come.
+        self._kinds = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=operations)
         self._files: dict[str, list[str]] = {person.token: [] for person in people}
         self.outcomes: Counter[tuple[str, str | None]] = Counter()
 
-    async def work(self, client: httpx.AsyncClient, operations: int) -> None:
-        for _ in range(operations):
+    async def work(self, client: httpx.AsyncClient) -> None:
+        while self._kinds:
+            what = self._kinds.pop()
             person = self._random.choice(self._people)
             server = self._random.choice(self._servers)
-            (what,) = self._random.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
             if what == "upload":
                 size = self._random.randrange(LARGEST)
                 reply = await upload(server.base_url, person.token, self._random.randbytes(size), name="work.bin")
@@ -82,9 +84,9 @@ async def plain_client() -> AsyncIterator[httpx.AsyncClient]:
 
 async def crowd_on(site: Site, servers: list[AppServer], *, operations: int) -> None:
     people = [await site.person(quota=QUOTA) for _ in range(PEOPLE)]
-    crowd = Crowd(servers, people, seed=20261122)
+    crowd = Crowd(servers, people, seed=20261129, operations=operations)
     async with plain_client() as client:
-        await asyncio.gather(*(crowd.work(client, operations // CLIENTS) for _ in range(CLIENTS)))
+        await asyncio.gather(*(crowd.work(client) for _ in range(CLIENTS)))
     unexpected = {outcome: count for outcome, count in crowd.outcomes.items() if outcome[1] not in _EXPECTED}
     assert unexpected == {}
     for what in _WEIGHTS:

@@ -31,9 +31,9 @@ async def test_a_signed_url_gives_the_bytes(store: Harness) -> None:
 async def test_a_signed_url_expires(store: Harness) -> None:
     key = new_key()
     await put(store.backend, key, b"the bytes")
-    url = await store.backend.sign(read_of(store, key, seconds=2))
+    url = await store.backend.sign(read_of(store, key, seconds=4))
     assert await store.follow(url) == b"the bytes"
-    await store.let_pass(2)
+    await store.let_pass(4)
     with pytest.raises(Refused):
         await store.follow(url)
 

@@ -64,7 +64,7 @@ async def _trickle(connection: Connection) -> None:
 @pytest.mark.parametrize(
     "silent, slow, seconds, patience",
     [
-        pytest.param(200, 40, 4.0, 2, id="short"),
+        pytest.param(200, 40, 8.0, 5, id="short"),
         pytest.param(1000, 200, 60.0, 15, id="long", marks=[pytest.mark.long, pytest.mark.timeout(300)]),
     ],
 )

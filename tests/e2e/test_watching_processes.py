@@ -86,7 +86,7 @@ async def test_what_happens_in_one_process_is_seen_in_another(deployment: Deploy
         await upload(there, admin, "live")
         assert (await event_of(watcher))["name"] == "live"
 
-    async with watching(here.graphql_url, token_of(admin, seconds=2)) as watcher:
+    async with watching(here.graphql_url, token_of(admin, seconds=6)) as watcher:
         await watcher.subscribe(EVENTS)
         assert await watcher.closed() == 4403
 

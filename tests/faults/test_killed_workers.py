@@ -100,6 +100,7 @@ async def test_five_kills_among_three_workers_on_ten_thousand_files_in_s3(
     await _killed_among_three(deployment, files=10_000, kills=5)
 
 
+@pytest.mark.timeout(600)
 async def test_two_kills_among_three_workers_on_files_in_s3(
     deployment: Deployment, s3_server: S3Server, s3_bucket: str
 ) -> None:

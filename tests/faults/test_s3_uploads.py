@@ -120,7 +120,7 @@ async def test_a_failure_that_passes_is_not_noticed(faulty: FaultyStore, way: Wa
 @pytest.mark.parametrize("hinted", [False, True])
 async def test_a_store_that_goes_on_slowly_is_waited_for(faulty: FaultyStore, hinted: bool) -> None:
     """The bound is on one step without any progress, not on the whole."""
-    key, way, allowed = new_key(), Way((32 if hinted else 4) * 1024 * 1024, hinted=hinted), 1.5
+    key, way, allowed = new_key(), Way((32 if hinted else 4) * 1024 * 1024, hinted=hinted), 4
     # The whole takes twice the time that is allowed for a step. In a connection some 4 MiB are on their way, which the sender
     # takes for sent; a part of its own takes half of that time.
     faulty.proxy.inject(Slow(way.size / (2 * allowed) if hinted else PART_BYTES * 2 / allowed), when=is_upload)

@@ -39,11 +39,10 @@ async def succeeded(count: int) -> list[JobRun]:
 async def test_what_is_asked_for_is_done_at_once(database_url: str, tmp_path: Path) -> None:
     async with web(database_url, tmp_path, scheduled=False) as runtime:
         assert await JobRun.all().count() == 0
-        started = asyncio.get_running_loop().time()
+        # Nobody looks for runs in a process that does not schedule: it is told.
         for dry_run in (True, False):
             await runtime.jobs.request(None, JobName.QUOTA_RECONCILIATION, dry_run=dry_run)
         assert {run.dry_run for run in await succeeded(2)} == {True, False}
-        assert asyncio.get_running_loop().time() - started < 4, "it was found by looking, not by being told"
 
 
 async def test_what_is_due_is_done(database_url: str, tmp_path: Path) -> None:
@@ -62,7 +61,7 @@ async def test_nothing_is_begun_by_a_process_that_is_not_to_schedule(sqlite_url:
 async def test_a_server_does_what_is_due_and_what_a_killed_one_left(serve: Serve, tmp_path: Path) -> None:
     first = await serve()
     database = await opened(first)
-    await succeeded(len(JobName))
+    left = {run.id for run in await succeeded(len(JobName))}
     await first.kill()
     # As if it had been killed in the middle.
     await database.execute(
@@ -71,7 +70,11 @@ async def test_a_server_does_what_is_due_and_what_a_killed_one_left(serve: Serve
     await database.close()
     second = await serve(data_dir=first.data_dir)
     database = await opened(second)
-    assert {run.reclaims for run in await succeeded(len(JobName))} == {1}
+    # Ten minutes may be over meanwhile, and another run of a job due.
+    async with asyncio.timeout(20):
+        while await JobRun.filter(id__in=left, status=JobStatus.SUCCEEDED).count() < len(left):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.02)
+    assert {run.reclaims for run in await JobRun.filter(id__in=left)} == {1}
     await database.close()
     assert await second.terminate() in {0, 143}
     assert "Traceback" not in second.log()

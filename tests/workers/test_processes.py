@@ -63,7 +63,10 @@ async def test_two_schedulers_and_two_workers_give_every_tick_one_run(deployment
         while await JobRun.filter(status=JobStatus.SUCCEEDED).count() < len(JobName):  # noqa: ASYNC110 - in other processes
             await asyncio.sleep(0.1)
     runs = await JobRun.all()
-    assert sorted(run.job for run in runs) == sorted(JobName)
+    assert {run.job for run in runs} == set(JobName)
+    assert len({(run.job, run.tick) for run in runs}) == len(
+        runs
+    )  # ten minutes may be over meanwhile, and another tick due
     assert all(run.tick is not None and run.reclaims == 0 for run in runs)
     assert [await scheduler.terminate() for scheduler in schedulers] == [0, 0]
     assert sum("Traceback" in process.log() for process in deployment.started) == 0
@@ -203,7 +206,7 @@ async def test_an_idle_worker_and_an_idle_scheduler_stop_at_once(deployment: Dep
     await worker.says("jobs.listening")
     started = asyncio.get_running_loop().time()
     assert [await worker.terminate(), await scheduler.terminate()] == [0, 0]
-    assert asyncio.get_running_loop().time() - started < 10
+    assert asyncio.get_running_loop().time() - started < 20  # far from the time after which it is forced
 
 
 @pytest.mark.parametrize("kind", ["worker", "scheduler"])

@@ -65,6 +65,9 @@ async def test_a_lost_answer_adds_nothing_twice(valkey: StartValkey) -> None:
     ):
         publisher.publish(drafts([0]))
         assert numbers_of([await next_of(subscription)]) == [0]
+        async with asyncio.timeout(30):
+            while publisher._writer.last is None:  # noqa: ASYNC110 - the publisher may hear of it after the subscriber
+                await asyncio.sleep(0.01)
         proxy.answering = False
         publisher.publish(drafts([1, 2, 3]))
         assert numbers_of(await take(subscription, 3)) == [1, 2, 3]
@@ -165,7 +168,8 @@ async def test_closing_waits_for_a_redis_that_is_away_for_seconds_only(valkey: S
     assert [line["messages"] for line in logs if line["event"] == "bus.dropped"] == [5]
 
 
-async def test_closing_says_what_is_queued(redis_url: str) -> None:
+async def test_closing_says_what_is_queued(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.events.writer._DRAIN_SECONDS", 30)
     async with redis_bus(redis_url) as bus:
         bus.publish(drafts(range(1700)))
     async with Redis.from_url(redis_url) as client:
@@ -180,13 +184,15 @@ async def test_subscriptions_outlive_a_redis_that_forgets_when_nothing_was_misse
     async with redis_bus(server.url) as one, redis_bus(server.url) as other:
         async with one.subscribe({NAME}) as here, other.subscribe({NAME}) as there:
             messages = await publish(one, range(5))
-            for life in range(1, 3):
+            for subscription in (here, there):
+                assert numbers_of(await take(subscription, 5)) == [0, 1, 2, 3, 4]
+            for life in (10, 20):
                 await stop(server)
-                one.publish(drafts([10 * life]))
-                await start_again(valkey, server)
-                other.publish(drafts([10 * life + 1]))
-            assert sorted(numbers_of(await take(here, 9))) == [0, 1, 2, 3, 4, 10, 11, 20, 21]
-            assert sorted(numbers_of(await take(there, 9))) == [0, 1, 2, 3, 4, 10, 11, 20, 21]
+                one.publish(drafts([life]))
+                server = await start_again(valkey, server)
+                other.publish(drafts([life + 1]))
+                for subscription in (here, there):
+                    assert sorted(numbers_of(await take(subscription, 2))) == [life, life + 1]
         with pytest.raises(CursorExpired):
             async with one.subscribe({NAME}, after=messages[-1].cursor):
                 pass
@@ -203,6 +209,7 @@ async def test_who_missed_something_in_a_redis_that_forgets_is_told(valkey: Star
         there.subscribe({NAME}) as witness,
     ):
         await publish(there, [1])
+        assert numbers_of([await next_of(subscription)]) == [1]
         await proxy.go_down()
         await publish(there, [2])
         await stop(server)
@@ -210,7 +217,6 @@ async def test_who_missed_something_in_a_redis_that_forgets_is_told(valkey: Star
         await proxy.come_back()
         there.publish(drafts([3]))
         assert numbers_of(await take(witness, 3)) == [1, 2, 3]
-        assert numbers_of([await next_of(subscription)]) == [1]
         with pytest.raises(CursorExpired):
             await take(subscription, 2)  # at most the message that speaks of the other one
 

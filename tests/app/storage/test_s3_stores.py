@@ -196,7 +196,7 @@ async def test_an_upload_to_a_server_that_is_killed_ends_and_leaves_nothing_visi
     processes = [start_rclone()]
     server = server_of(processes[0])
     port = int(server.endpoint.rpartition(":")[2])
-    config = config_for(server, server.create_bucket(), timeout_seconds=2.0, part_bytes=256 * 1024)
+    config = config_for(server, server.create_bucket(), timeout_seconds=20.0, part_bytes=256 * 1024)
     half_way = asyncio.Event()
 
     async def source() -> AsyncIterator[bytes]:

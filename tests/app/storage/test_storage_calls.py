@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -82,7 +83,20 @@ def backend(signer: UrlSigner) -> StuckBackend:
 
 @pytest.fixture
 async def storage(backend: StuckBackend) -> AsyncGenerator[Storage, None]:
-    storage = Storage({"main": backend}, default="main", timeout_seconds=0.2)
+    async with _opened(backend, timeout_seconds=30) as storage:
+        yield storage
+
+
+@pytest.fixture
+async def impatient(backend: StuckBackend) -> AsyncGenerator[Storage, None]:
+    """For a backend that is stuck. What it stores before it is stuck is small."""
+    async with _opened(backend, timeout_seconds=0.5) as storage:
+        yield storage
+
+
+@asynccontextmanager
+async def _opened(backend: StuckBackend, *, timeout_seconds: float) -> AsyncGenerator[Storage, None]:
+    storage = Storage({"main": backend}, default="main", timeout_seconds=timeout_seconds)
     assert list(await storage.open({})) == ["main"]
     yield storage
     await storage.close()
@@ -178,40 +192,40 @@ async def test_what_a_source_raises_is_passed_on_as_it_is(storage: Storage) -> N
 
 
 @pytest.mark.requirement("R13")
-async def test_a_store_that_does_not_answer_is_given_up(storage: Storage, backend: StuckBackend) -> None:
+async def test_a_store_that_does_not_answer_is_given_up(impatient: Storage, backend: StuckBackend) -> None:
     key = new_key()
-    await storage.write("main", key, chunks_of(data_of(600_000)))
+    await impatient.write("main", key, chunks_of(data_of(600_000)))
     backend.stuck = True
 
     async def list_all() -> list[ObjectInfo]:
-        return [info async for info in storage.list("main")]
+        return [info async for info in impatient.list("main")]
 
     calls: dict[str, Coroutine[None, None, object]] = {
-        "write": storage.write("main", new_key(), chunks_of(b"x")),
-        "read": fetch(storage, key),
-        "stat": storage.stat("main", key),
-        "delete": storage.delete("main", key),
+        "write": impatient.write("main", new_key(), chunks_of(b"x")),
+        "read": fetch(impatient, key),
+        "stat": impatient.stat("main", key),
+        "delete": impatient.delete("main", key),
         "list": list_all(),
-        "sign": storage.sign("main", request_for(key)),
+        "sign": impatient.sign("main", request_for(key)),
     }
     for operation, call in calls.items():
         with pytest.raises(Unavailable) as refusal:
             await call
         error = refusal.value
         assert (error.reason, error.operation, error.location) == (Reason.TIMED_OUT, operation, "main")
-    failures = await storage.delete_many("main", [key])
+    failures = await impatient.delete_many("main", [key])
     assert isinstance(failures[key], Unavailable)
-    assert await storage.check() == {"main": "timed out"}
+    assert await impatient.check() == {"main": "timed out"}
     backend.stuck = False
-    assert await storage.check() == {"main": None}
-    assert len(await fetch(storage, key)) == 600_000
+    assert await impatient.check() == {"main": None}
+    assert len(await fetch(impatient, key)) == 600_000
 
 
 @pytest.mark.requirement("R13")
-async def test_a_read_that_gets_stuck_in_the_middle_is_given_up(storage: Storage, backend: StuckBackend) -> None:
+async def test_a_read_that_gets_stuck_in_the_middle_is_given_up(impatient: Storage, backend: StuckBackend) -> None:
     key = new_key()
-    await storage.write("main", key, chunks_of(data_of(600_000)))
-    async with storage.read("main", key) as pieces:
+    await impatient.write("main", key, chunks_of(data_of(600_000)))
+    async with impatient.read("main", key) as pieces:
         assert len(await anext(pieces)) > 0
         backend.stuck = True
         with pytest.raises(Unavailable) as refusal:
@@ -220,36 +234,36 @@ async def test_a_read_that_gets_stuck_in_the_middle_is_given_up(storage: Storage
 
 
 @pytest.mark.requirement("R13")
-async def test_a_write_that_gets_stuck_in_the_middle_is_given_up(storage: Storage, backend: StuckBackend) -> None:
+async def test_a_write_that_gets_stuck_in_the_middle_is_given_up(impatient: Storage, backend: StuckBackend) -> None:
     async def source() -> AsyncIterator[bytes]:
-        await asyncio.sleep(0.3)  # longer than the store may take
+        await asyncio.sleep(0.8)  # longer than the store may take
         yield b"first"
         backend.stuck = True
         yield b"second"
 
     key = new_key()
     with pytest.raises(Unavailable) as refusal:
-        await storage.write("main", key, source())
+        await impatient.write("main", key, source())
     assert (refusal.value.reason, refusal.value.key) == (Reason.TIMED_OUT, key)
     backend.stuck = False
     with pytest.raises(ObjectNotFound):
-        await storage.stat("main", key)
+        await impatient.stat("main", key)
 
 
-async def test_the_time_of_the_client_is_not_counted(storage: Storage) -> None:
+async def test_the_time_of_the_client_is_not_counted(impatient: Storage) -> None:
     """Each pause of the client is longer than the store may take for a step."""
 
     async def slow() -> AsyncIterator[bytes]:
         for _ in range(2):
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.8)
             yield bytes(300_000)
 
     key = new_key()
-    assert (await storage.write("main", key, slow())).size_bytes == 600_000
+    assert (await impatient.write("main", key, slow())).size_bytes == 600_000
     received = 0
-    async with storage.read("main", key) as pieces:
+    async with impatient.read("main", key) as pieces:
         async for piece in pieces:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.8)
             received += len(piece)
     assert received == 600_000
 

@@ -105,8 +105,8 @@ class Parts:
 
 
 @pytest.fixture
-async def slow(sqlite_url: str) -> AsyncIterator[tuple[SlowBackend, list[Route]]]:
-    """A backend that is slow to answer, and health routes that give it a tenth of a second."""
+async def slow(sqlite_url: str) -> AsyncIterator[tuple[SlowBackend, Parts]]:
+    """A backend that is slow to answer, and what it is a part of."""
     database = Database(sqlite_url)
     await database.open()
     backend = SlowBackend(UrlSigner(b"k" * 32, "http://127.0.0.1", SystemClock()))
@@ -114,7 +114,7 @@ async def slow(sqlite_url: str) -> AsyncIterator[tuple[SlowBackend, list[Route]]
     await storage.open({})
     backend.slow = True
     settings = Settings.load(secret_key="k" * 32)
-    yield backend, health_routes(Parts(settings, database, storage), probe_seconds=0.1)
+    yield backend, Parts(settings, database, storage)
     await storage.close()
     await database.close()
 
@@ -123,16 +123,16 @@ def client_of(routes: list[Route]) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(router(routes)), base_url="http://satchel")
 
 
-async def test_a_part_that_does_not_answer_is_given_up_in_time(slow: tuple[SlowBackend, list[Route]]) -> None:
-    _, routes = slow
+async def test_a_part_that_does_not_answer_is_given_up_in_time(slow: tuple[SlowBackend, Parts]) -> None:
+    routes = health_routes(slow[1], probe_seconds=2)
     async with client_of(routes) as client, asyncio.timeout(20):
         response = await client.get("/readyz")
     assert response.status_code == 503
     assert response.json()["checks"] == {"database": "ok", "storage:slow": "timed out"}
 
 
-async def test_however_many_ask_the_parts_are_probed_once(slow: tuple[SlowBackend, list[Route]]) -> None:
-    backend, routes = slow
+async def test_however_many_ask_the_parts_are_probed_once(slow: tuple[SlowBackend, Parts]) -> None:
+    backend, routes = slow[0], health_routes(slow[1], probe_seconds=60)
     async with client_of(routes) as client:
         asking = [asyncio.create_task(client.get("/readyz")) for _ in range(20)]
         await asyncio.sleep(0.02)

@@ -19,6 +19,8 @@ from tests.fixtures.site import LocalStore, S3Store
 
 Row = Mapping[str, Any]
 
+_LOOKS, _LOOK_SECONDS = 10, 0.3  # at transactions, until those that come and go have gone
+
 
 @dataclass(frozen=True)
 class Object:
@@ -71,15 +73,28 @@ async def gather(world: World, journal: Journal, sampler: Sampler, *, swept: boo
         untrue=await world.fetch(UNTRUE_LEDGER),
         objects=await asyncio.to_thread(_objects, world),
         processes=await asyncio.to_thread(_traces, world),
-        connections=await world.fetch(
-            "SELECT state, COUNT(*) AS number FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend' GROUP BY state"
-        ),
+        connections=await _busy_connections(world),
         temporary=[str(path.relative_to(world.temporary)) for path in world.temporary.rglob("*") if path.is_file()],
         missing=[member.kind for member in world.fleet.members if member.pid is None],
         swept=swept,
         furthest_seconds=world.furthest_seconds,
     )
+
+
+async def _busy_connections(world: World) -> Sequence[Row]:
+    """The transactions that stay open. Every process looks for work now and then, which is over at the next look."""
+    lasting: dict[tuple[Any, ...], Row] | None = None
+    for _ in range(_LOOKS):
+        rows = await world.fetch(
+            "SELECT pid, state, xact_start FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start IS NOT NULL"
+        )
+        seen = {(row["pid"], row["xact_start"]): row for row in rows}
+        lasting = seen if lasting is None else {key: row for key, row in lasting.items() if key in seen}
+        if not lasting:
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
+    return list((lasting or {}).values())
 
 
 def _objects(world: World) -> dict[str, Object]:

@@ -139,8 +139,7 @@ def nothing_is_left_behind(found: Evidence) -> Violations:
         if process.files:
             yield f"{process.name} holds files open: {sorted(process.files)[:3]}"
     for row in found.connections:
-        if row["state"] != "idle":
-            yield f"{row['number']} connections to the database are {row['state']}"
+        yield f"a transaction stays open: its connection is {row['state']}"
     for kind in found.missing:
         yield f"a {kind} does not run"
 

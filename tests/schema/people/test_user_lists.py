@@ -17,7 +17,8 @@ USERS = """query ($search: String, $groupId: ID, $orderBy: UserOrder, $first: In
 }"""
 FILES = """query ($id: ID!, $filter: FileFilter, $order: FileOrder) { user(id: $id) {
   files(filter: $filter, orderBy: $order) { nodes { name signedUrl { url } } } } }"""
-NAMES = ("Zoë", "adam", "Bea", "bea", "Åsa", "åsa")
+# None that could stand in a random name or address, which are of hexadecimal digits.
+NAMES = ("Zoë", "adam", "Ben", "ben", "Åsa", "åsa")
 
 
 async def _page(school: Satchel, by: str, **wanted: Any) -> Any:
@@ -100,7 +101,7 @@ async def test_users_are_found_by_part_of_the_name_or_the_address_whatever_its_c
     await _named(school)
 
     assert sorted(await _names(school, search="ÅSA")) == ["Åsa", "åsa"]
-    assert sorted(await _names(school, "group_admin", search=" beA ")) == ["Bea", "bea"]
+    assert sorted(await _names(school, "group_admin", search=" beN ")) == ["Ben", "ben"]
     assert len(await _names(school, search="@NAMES.example")) == 6
     assert await _names(school, search="0@names") == ["Zoë"]
     assert await _names(school, search="%") == await _names(school, search="a_a") == []
@@ -120,7 +121,7 @@ async def test_the_pages_of_every_order_make_up_the_whole_list(school: Satchel, 
     names = walks[0]
     assert walks == [names] * 4
     if order == "NAME_ASC":
-        assert [name.casefold() for name in names] == ["adam", "bea", "bea", "zoë", "åsa", "åsa"]
+        assert [name.casefold() for name in names] == ["adam", "ben", "ben", "zoë", "åsa", "åsa"]
     elif order == "CREATED_AT_DESC":
         assert names == list(reversed(NAMES))
     else:
