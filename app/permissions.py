@@ -1,6 +1,6 @@
 """Who may do what: pure functions over a principal and loaded rows, and nothing that reads or raises.
 
-The table is in requirements.md, "Permissions"; the functions stand in its order. `Standing` is what a principal is to
+The table is in the README, "Who may do what"; the functions stand in its order. `Standing` is what a principal is to
 groups and classes, and `Place` where an object stands in the trees; `app.services.standing` loads both, each in one query
 for as many objects as a list shows. System admins need neither.
 """

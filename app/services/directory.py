@@ -1,4 +1,4 @@
-"""People, groups, classes and assignments as others see them (requirements.md, "Permissions"): one by one for those who ask
+"""People, groups, classes and assignments as others see them (README, "Who may do what"): one by one for those who ask
 for an object, in sets for what lists show.
 """
 

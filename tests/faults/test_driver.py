@@ -22,7 +22,7 @@ def drive(folder: Path, *arguments: str) -> tuple[int, Any, str]:
     return done.returncode, json.loads(report.read_text())["all"], done.stdout + done.stderr
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_everybody_does_everything_while_processes_are_killed(tmp_path: Path) -> None:
     status, result, told = drive(tmp_path, "--plan", "least")
     assert result["violations"] == [], told
