@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from app.auth import Principal
 from app.clock import FixedClock
+from app.models import User
 from app.runtime import Runtime, open_runtime
 from app.settings import Settings
+from tests.factories import make_user
 
 
 @dataclass
@@ -44,3 +47,13 @@ async def runtime(database_url: str, clock: FixedClock) -> AsyncIterator[Runtime
     )
     async with open_runtime(settings, clock) as opened:
         yield opened
+
+
+@pytest.fixture
+async def user(runtime: Runtime) -> User:
+    return await make_user()
+
+
+@pytest.fixture
+def principal(user: User) -> Principal:
+    return Principal(user.id, is_system_admin=False)

@@ -26,16 +26,6 @@ from tests.fixtures.ledger import assert_ledger_is_true, recorded
 from tests.fixtures.statements import statements
 
 
-@pytest.fixture
-async def user(runtime: Runtime) -> User:
-    return await make_user()
-
-
-@pytest.fixture
-def principal(user: User) -> Principal:
-    return Principal(user.id, is_system_admin=False)
-
-
 @pytest.mark.requirement("R6")
 async def test_delete_restore_and_purge_move_the_ledger_with_the_row(
     runtime: Runtime, principal: Principal, user: User
