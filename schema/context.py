@@ -29,8 +29,8 @@ class Context:
     @property
     def watcher(self) -> Session:
         """The session of a subscription's caller. Raises Unauthenticated when there is none."""
-        if self.session is None or self.viewer is None:
-            raise Unauthenticated("missing")
+        if self.principal is None or self.session is None:
+            raise self.refusal or Unauthenticated("missing")
         return self.session
 
     @property

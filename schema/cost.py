@@ -5,6 +5,7 @@ the answer, where a list counts as many times as its page is long. It runs befor
 grows with the square of a document, and takes time that grows with its length.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,10 +45,14 @@ class Bounds:
     directives: int = 100
     comparisons: int = 10_000  # at 4 µs each
     tokens: int = 5_000
+    characters: int = 100_000  # comments and texts are few tokens, and are read all the same
     operations: int = 50  # for people who keep all their operations in one tab
     fragments: int = 100
     variables: int = 100  # of all operations together
 
+
+# What the other lists that are no pages count for: groups of a user, attachments of an assignment, roles.
+UNPAGED = {"memberships": DEFAULT_PAGE, "attachments": 10, "roleLimits": 3}
 
 # What the lists of the introspection count for. Its whole answer is the same for everybody and needs no database, so it counts
 # for less than it holds: code generators ask for all of it, and nobody may ask for it many times over.
@@ -66,6 +71,7 @@ _PROBLEMS = {
     "directives": "The query has more than {} directives.",
     "comparisons": "The query has too many fields of one name in one place: more than {} pairs.",
     "tokens": "The document has more than {} tokens.",
+    "characters": "The document has more than {} characters.",
     "operations": "The document has more than {} operations.",
     "fragments": "The document has more than {} fragments.",
     "variables": "The document has more than {} variables.",
@@ -159,7 +165,7 @@ class CostRule:
         for operation in _operations(document):
             if operation_name is None or (operation.name is not None and operation.name.value == operation_name):
                 lengths = _default_lengths(operation) | {
-                    name: value for name, value in variables.items() if isinstance(value, int)
+                    name: _given_length(value) for name, value in variables.items()
                 }
                 scale = self._scale(fragments, variable_length=DEFAULT_PAGE, lengths=lengths)
                 self._hold(values=scale.weigh(operation.selection_set).values)
@@ -245,7 +251,7 @@ class _Scale:
     def _items(self, node: FieldNode) -> int:
         name = node.name.value
         if name not in self._paged:
-            return _INTROSPECTED.get(name, 1)
+            return UNPAGED.get(name) or _INTROSPECTED.get(name, 1)
         value = next((argument.value for argument in node.arguments or () if argument.name.value == "first"), None)
         if isinstance(value, VariableNode):
             return _page(self._lengths.get(value.name.value, self._variable_length))
@@ -254,6 +260,13 @@ class _Scale:
 
 def _page(length: int) -> int:
     return max(1, min(MAX_PAGE, length))
+
+
+def _given_length(value: object) -> int:
+    """As the executor takes it: null is the page that is served unasked, and 100.0 is 100. What it refuses counts as much as may be."""
+    if value is None:
+        return DEFAULT_PAGE
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else MAX_PAGE
 
 
 def _whole(node: IntValueNode) -> int:

@@ -33,7 +33,7 @@ _MAX_ERRORS = 20  # of one document, in one answer
 _NO_INTROSPECTION = "Introspection is switched off here: ask the service's administrators for the schema."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Operation:
     """One operation of a valid document, and what every run of it asks about it."""
 
@@ -113,6 +113,8 @@ class Documents:
 
     def prepare(self, query: str) -> Document:
         """The document of a query's text. Never raises for what the text holds."""
+        if len(query) > self._bounds.characters:
+            return Document(_EMPTY, [_costly(too_complex("characters", self._bounds.characters))])
         known = self._known.get(query)
         if known is not None:
             self._known.move_to_end(query)

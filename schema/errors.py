@@ -25,7 +25,8 @@ INTERNAL = errors.SatchelError.code
 
 _MAX_MESSAGE = 500  # characters
 _INSTANCE = re.compile(r"<\w+ instance>")  # a file of a multipart request is the only object among variables
-_OF_PYTHON = re.compile(r",? but encountered error '.*'(?=[.;]|$)", re.DOTALL)
+# Up to the last quotation mark that ends it; to the end of a message that was cut before that.
+_OF_PYTHON = re.compile(r",? but encountered error '(?:.*'(?=[.;]|$)|.*)", re.DOTALL)
 
 _log = structlog.get_logger(__name__)
 
@@ -188,6 +189,9 @@ TABLE: Mapping[type[errors.SatchelError], _Row] = {
 
 def plain(message: str) -> str:
     """A message of GraphQL's own without what its libraries say of Python, and of bounded length: it may quote what was sent."""
+    message = message[
+        : 4 * _MAX_MESSAGE
+    ]  # first, for the patterns take time that grows with the square of what was sent
     message = _INSTANCE.sub("a file", _OF_PYTHON.sub("", message))
     return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]} …"
 

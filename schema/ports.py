@@ -63,3 +63,4 @@ class ViewLimits:
     operations_per_connection: int = 100
     beat_seconds: float = BEAT_SECONDS  # of a stream's silence before a sign of life
     init_seconds: float = 10.0  # that a WebSocket has to say who it is
+    stranger_seconds: float = 60.0  # that one without a token has, to log in and come back with one

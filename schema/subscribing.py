@@ -5,9 +5,10 @@ before and as the caller is at that moment.
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from inspect import isawaitable
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from graphql import ExecutionResult as CoreResult
 from graphql import Executor, GraphQLError, GraphQLSchema, create_source_event_stream, execute_subscription_event
@@ -21,8 +22,6 @@ from schema.watching import subscribed
 
 Results = AsyncGenerator[ExecutionResult, None]
 
-_KNOWN_PLANS = 512
-
 
 class Subscriptions:
     """Runs subscriptions of documents that have been found valid."""
@@ -31,7 +30,8 @@ class Subscriptions:
         self._schema = schema
         self._renderings = Renderings() if shared else None
         self._open: Counter[tuple[str, str | None]] = Counter()  # subscriptions by their document's text and operation
-        self._plan = lru_cache(maxsize=_KNOWN_PLANS)(self._make_plan)
+        # As long as their operations are known: these hold their documents, which are to be forgotten in time.
+        self._plans: WeakKeyDictionary[Operation, Plan] = WeakKeyDictionary()
 
     async def run(self, operation: Operation, variables: dict[str, Any] | None, context: Any) -> Results:
         """One result for each event. A PreExecutionError ends the operation, at its beginning or later; errors are as
@@ -91,8 +91,11 @@ class Subscriptions:
             if not self._open[mine]:
                 del self._open[mine]
 
-    def _make_plan(self, operation: Operation) -> Plan:
-        return plan_of(self._schema, operation.document, operation.node)
+    def _plan(self, operation: Operation) -> Plan:
+        plan = self._plans.get(operation)
+        if plan is None:
+            plan = self._plans[operation] = plan_of(self._schema, operation.document, operation.node)
+        return plan
 
 
 def _take_seat(context: Context, seats: ExitStack) -> None:

@@ -91,6 +91,7 @@ class GraphQLView(GraphQL[ContextT, None]):
         self._limits = limits or ViewLimits()
         self.connection_init_wait_timeout = timedelta(seconds=self._limits.init_seconds)
         self.max_subscriptions_per_connection = self._limits.operations_per_connection
+        self.stranger_seconds = self._limits.stranger_seconds
         self._authenticate = authenticate
         self._make_context = make_context
         self._clock = clock or SystemClock()
@@ -157,8 +158,8 @@ class GraphQLView(GraphQL[ContextT, None]):
     async def _stream(self, request: GraphQLRequest, form: Format) -> ResultStream:
         """The operation's results as they come. Raises BadUserInput and its kin, PayloadTooLarge."""
         data = await self._read(request)
-        request.watcher = self.session_of(request)
-        if request.refusal is None:
+        if request.refusal is None:  # else that is what every operation says
+            request.watcher = self.session_of(request)
             await request.watcher.renew()
         try:
             results = await self.schema.stream(

@@ -144,8 +144,8 @@ class WebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(TOO_MANY, tell(refusal, "").message)
             return
         self.context = self.view.context_of(self.websocket.ws, session)
-        if principal is not None:
-            self._guard = asyncio.create_task(self._watch(session, asyncio.current_task()))
+        task = asyncio.current_task()
+        self._guard = asyncio.create_task(self._end_soon(task) if principal is None else self._watch(session, task))
         await self.send_message({"type": "connection_ack"})
         self.connection_acknowledged = True
 
@@ -164,6 +164,14 @@ class WebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self.websocket.close(code, tell(refusal, "").message)
         finally:
             over.cancel()
+
+    async def _end_soon(self, connection: asyncio.Task[Any] | None) -> None:
+        """Who has no token logs in here, and comes back with one: nobody counts the sockets of strangers."""
+        await asyncio.sleep(self.view.stranger_seconds)
+        if self._is_stuck() and connection is not None:
+            connection.cancel()
+        else:
+            await self.websocket.close(FORBIDDEN, "Connect again, with a token.")
 
     def _is_stuck(self) -> bool:
         since = self._sending_since

@@ -6,6 +6,7 @@ A Redis that is away never stops anybody: each process then counts for itself un
 import hashlib
 import math
 import time
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache, partial
@@ -48,7 +49,9 @@ class Rates:
     async def login(self, email: str, address: str | None) -> None:
         """One attempt to log in, whether or not there is such an account."""
         await self._hit(self._address, "login-address", _network(address))
-        digest = hashlib.sha256(email.strip().casefold().encode("utf-8", "replace")).hexdigest()
+        # However it is spelled, one account has one count.
+        text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", email.strip()).casefold())
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
         await self._hit(self._account, "login-account", digest)
 
     async def password(self, user_id: UUID) -> None:

@@ -29,6 +29,13 @@ async def test_an_account_may_be_tried_so_often_from_anywhere_however_it_is_writ
 
     assert 3590 <= caught.value.retry_after_seconds <= 3600
     await rates.login("teacher@school.example", "192.0.2.3")
+    for spelling in (
+        "jose\u0301@school.example",
+        "JOS\u00c9@school.example",
+    ):  # an accent of its own, and one letter with it
+        await rates.login(spelling, "192.0.2.3")
+    with pytest.raises(RateLimited):
+        await rates.login("jos\u00e9@school.example", "192.0.2.3")
 
 
 @pytest.mark.parametrize(

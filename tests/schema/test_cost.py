@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 import pytest
-from graphql import parse
+from graphql import GraphQLList, GraphQLObjectType, get_nullable_type, parse
 
 from app.errors import QueryTooComplex
-from schema.cost import Bounds, CostRule, FragmentCycle, paged_fields
+from schema.cost import UNPAGED, Bounds, CostRule, FragmentCycle, paged_fields
 from schema.documents import Documents
 from schema.errors import to_graphql_error
 from schema.schema import SatchelSchema
@@ -125,6 +125,41 @@ def test_pages_as_long_as_the_variables_ask_for_are_let_through_if_they_are_shor
     assert RULE.check(document)
 
     RULE.check_use(document, None, variables)
+
+
+_FIVE = "query ($n: Int = 1) { " + "files(first: $n) { nodes { " * 5 + "a" + " } }" * 5 + " }"
+
+
+@pytest.mark.parametrize("value", [None, 100.0, 20, "9", float("inf")])
+def test_a_variable_counts_as_the_executor_takes_it(value: object) -> None:
+    """Null is the page that is served unasked, whatever the variable's default is. What will be refused counts as the longest."""
+    document = parse(_FIVE)
+    assert RULE.check(document)
+    RULE.check_use(document, None, {"n": 2.0})
+    with pytest.raises(QueryTooComplex):
+        RULE.check_use(document, None, {"n": value})
+
+
+def test_a_list_that_is_no_page_counts_for_what_it_may_hold() -> None:
+    one = "{ files(first: 100) { nodes { memberships { role group { id name type } } } } }"
+    RULE.check(parse(one))
+    with pytest.raises(QueryTooComplex):
+        RULE.check(parse("{ me " + "{ memberships { user " * 4 + "{ id }" + " } }" * 4 + " }"))
+
+
+def test_every_list_of_the_schema_counts() -> None:
+    schema = SatchelSchema()._schema
+    lists = {
+        name
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType)
+        and not kind.name.startswith("__")
+        and not kind.name.endswith("Connection")
+        for name, field in kind.fields.items()
+        if isinstance(get_nullable_type(field.type), GraphQLList) and "first" not in field.args
+    }
+    # The results of an upload are as many as files came with it.
+    assert lists - {"results"} == set(UNPAGED)
 
 
 @pytest.mark.parametrize("variables", [{"n": 100, "m": 100}, {"n": 10**30, "m": 10**30}])

@@ -72,6 +72,16 @@ def test_what_costs_too_much_is_too_complex_before_it_is_validated(documents: Do
     assert isinstance(error.original_error, QueryTooComplex)
 
 
+def test_a_document_that_is_too_long_is_neither_parsed_nor_remembered() -> None:
+    documents = Documents(SCHEMA)
+    good = documents.prepare("{ a }")
+    (error,) = documents.prepare("{ a } #" + "x" * Bounds().characters).errors
+
+    assert isinstance(error.original_error, QueryTooComplex)
+    assert error.original_error.bound == "characters"
+    assert documents.prepare("{ a }") is good
+
+
 def test_what_is_refused_is_remembered_without_its_nodes(documents: Documents) -> None:
     document = documents.prepare("{ a(x: [[][][]]) nothing }")
 

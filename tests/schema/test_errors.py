@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from app import errors
 from schema.enums import ErrorCode
-from schema.errors import TABLE, Told, human_bytes, log_error, settled, tell, to_graphql_error
+from schema.errors import TABLE, Told, human_bytes, log_error, plain, settled, tell, to_graphql_error
 
 EXAMPLES: list[tuple[errors.SatchelError, dict[str, Any]]] = [
     (errors.Unauthenticated("expired"), {"reason": "expired"}),
@@ -133,6 +133,14 @@ def test_an_expected_error_is_one_line_without_its_message() -> None:
             "request_id": "request-1",
         }
     ]
+
+
+def test_a_long_message_is_cut_before_it_is_looked_through() -> None:
+    """Looked through whole, this one takes minutes."""
+    quoted = "Int cannot represent " + "but encountered error '" * 40_000
+    assert plain(quoted) == "Int cannot represent"
+    assert plain(quoted[:100] + "x" * 10_000).startswith("Int cannot represent")
+    assert plain("a" * 100_000) == "a" * 500 + " …"
 
 
 def test_what_led_to_an_error_of_ours_stands_in_the_log_alone() -> None:

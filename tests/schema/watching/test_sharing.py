@@ -1,5 +1,6 @@
 """Answers for many are what each would have been told alone, and nobody shares in what is not theirs."""
 
+import gc
 import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,6 +9,7 @@ import pytest
 from graphql import parse
 
 from app.models import Alert, MemberRole
+from schema.documents import Documents
 from schema.schema import SatchelSchema
 from schema.sharing import TABLES, Reach, plan_of
 from schema.subscribing import Subscriptions
@@ -68,6 +70,18 @@ def test_only_variables_below_the_root_field_make_answers_differ() -> None:
       fileEvents(after: $after, filter: $filter) { name file @include(if: $with) { name } } }"""
     parsed = parse(query)
     assert plan_of(SCHEMA._schema, parsed, parsed.definitions[0]).variables == {"with"}  # type: ignore[arg-type]  # an operation
+
+
+def test_the_plan_of_a_subscription_lives_no_longer_than_its_document() -> None:
+    schema = SatchelSchema()
+    subscriptions = Subscriptions(schema._schema)
+    (operation,) = schema.documents.prepare("subscription { fileEvents { cursor } }").operations
+    assert subscriptions._plan(operation) is subscriptions._plan(operation)
+    assert len(subscriptions._plans) == 1
+    del operation
+    schema.documents = Documents(schema._schema)
+    gc.collect()
+    assert len(subscriptions._plans) == 0
 
 
 async def _play(satchel: Satchel) -> None:

@@ -172,6 +172,15 @@ def test_who_does_not_say_who_they_are_is_shown_out() -> None:
         assert asyncio.run(wait(server.url)) == 4408
 
 
+def test_who_has_no_token_is_asked_to_come_back_with_one() -> None:
+    async def wait(url: str) -> int:
+        async with watching(url) as watcher:
+            return await watcher.closed()
+
+    with running_view(limits=ViewLimits(stranger_seconds=0.05)) as server:
+        assert asyncio.run(wait(server.url)) == 4403
+
+
 async def test_a_user_who_was_shut_out_runs_nothing_more(embedded: Satchel) -> None:
     async with watch(embedded, "student") as watcher:
         await embedded.graphql("mutation { logout { userId } }", by="student")

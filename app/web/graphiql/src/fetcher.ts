@@ -28,7 +28,11 @@ export async function ask<Data>(query: string, variables: Record<string, unknown
 
 /** The session ends here when the server no longer takes its token. */
 export function heed(answer: Answer<unknown>, headers: Headers): void {
-  const refused = answer.errors?.some((error) => error.extensions?.["code"] === "UNAUTHENTICATED");
+  // A wrong password, or an identity provider that is away, say nothing of the token.
+  const refused = answer.errors?.some(
+    ({ extensions }) =>
+      extensions?.["code"] === "UNAUTHENTICATED" && ["expired", "invalid"].includes(String(extensions["reason"])),
+  );
   const token = session().token;
   if (refused && token !== null && headers.get("Authorization") === bearer(token)) {
     signOut("The token is not valid any more.");
