@@ -22,7 +22,7 @@ from app.errors import NotFound, SatchelError
 from app.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from app.models import JobRun, User
+    from app.models import User
     from app.runtime import Runtime
     from app.services.demo import Person
 
@@ -31,7 +31,6 @@ T = TypeVar("T")
 _MAX_SECONDS = 315_360_000  # ten years, as for every setting in seconds
 # As app.models.JobName has them; importing the models takes longer than all the rest of --help.
 JOBS = ("orphaned_file_cleanup", "quota_reconciliation", "expired_upload_cleanup")
-_LOOK_SECONDS = 0.2
 _HEALTH_SECONDS = 3.0  # shorter than the patience of those who run the check
 _CAPITAL = re.compile("[A-Z]")
 
@@ -201,7 +200,9 @@ def run_job(name: str, dry_run: bool) -> None:
 
     A run that is unfinished already is worked on, together with whoever else is at it.
     """
-    run, summary = _with_runtime(lambda runtime: _run_job(runtime, name, dry_run=dry_run))
+    from app.job_command import run_here
+
+    run, summary = _with_runtime(lambda runtime: run_here(runtime, name, dry_run=dry_run))
     done = "this is what it would do" if run.dry_run else "done"
     click.echo(f"{name}: {done if run.error is None else 'failed'}")
     for key, value in summary.items():
@@ -280,24 +281,6 @@ def _with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
             return await work(runtime)
 
     return asyncio.run(run())
-
-
-async def _run_job(runtime: Runtime, name: str, *, dry_run: bool) -> tuple[JobRun, dict[str, Any]]:
-    from app.models import JobName
-
-    run = await runtime.jobs.request(None, JobName(name), dry_run=dry_run)
-    work = asyncio.create_task(runtime.jobs.work(run.id))
-    if sys.stderr.isatty():
-        # The row is looked at and not the work: others may be at the same run.
-        with click.progressbar(length=1, label=name, file=sys.stderr) as bar:
-            ended = False
-            while not ended:
-                ended = bool((await asyncio.wait([work], timeout=_LOOK_SECONDS))[0])
-                run = await runtime.jobs.look(run.id)
-                bar.length = max(1, run.processed, run.total or 0)
-                bar.update((bar.length if run.finished_at else run.processed) - bar.pos)
-    run = await work
-    return run, runtime.jobs.summary(run)
 
 
 def _spaced(capital: re.Match[str]) -> str:

@@ -25,8 +25,11 @@ class Schedule:
         """The schedule as Taskiq takes it. Its id is the same in every process and after every start."""
         return {"cron": self.cron, "cron_offset": zone.key, "schedule_id": f"satchel:{self.job.value}"}
 
-    def latest_tick(self, now: datetime, zone: ZoneInfo, *, known: datetime | None = None) -> datetime:
-        """The last tick that is not after `now`; a whole minute in UTC. A `known` earlier one shortens the search.
+    def latest_tick(
+        self, now: datetime, zone: ZoneInfo, *, known: datetime | None = None, seen: datetime | None = None
+    ) -> datetime:
+        """The last tick that is not after `now`; a whole minute in UTC. A `known` earlier one shortens the search, and so does the
+        moment up to which it is known to have been the last: a week has ten thousand minutes.
 
         When clocks go forward, a tick in the hour that is left out comes right after it. When they go back, the hour that
         is lived twice has its ticks once, unless they come in every hour. So no night is without its run, or has two.
@@ -34,6 +37,8 @@ class Schedule:
         minute = now.astimezone(UTC).replace(second=0, microsecond=0)
         oldest = minute - self.period - timedelta(days=1)
         while minute > oldest:
+            if known is not None and seen is not None and known <= minute <= seen:
+                return known
             if minute == known or self._is_due(minute, zone):
                 return minute
             minute -= _MINUTE

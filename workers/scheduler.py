@@ -36,15 +36,18 @@ class Ticks:
         self._clock = clock
         self._zone = zone
         self._asked: dict[JobName, datetime] = {}
+        self._seen: dict[JobName, datetime] = {}  # up to when that is the latest one
 
     async def ask(self, schedule: Schedule) -> None:
         """Ask for the run of the latest tick, once. Never raises: the next look tries again."""
         job = schedule.job
         try:
-            tick = schedule.latest_tick(self._clock.now(), self._zone, known=self._asked.get(job))
+            now = self._clock.now()
+            tick = schedule.latest_tick(now, self._zone, known=self._asked.get(job), seen=self._seen.get(job))
             if tick != self._asked.get(job):
                 await in_fresh_context(self._database, partial(self._jobs.request, None, job, tick=tick))
                 self._asked[job] = tick
+            self._seen[job] = now
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, the scheduler goes on
             _log.warning("jobs.tick_failed", job=job.value, error=repr(error))
 

@@ -118,6 +118,7 @@ class LendingPool:
         return False
 
     def _sweep_later(self) -> None:
+        self._stop_sweeping()  # one timer is enough, whoever has asked for it meanwhile
         self._least_kept = len(self._kept)
         # In a context of its own: the timer belongs to no request.
         self._sweeper = asyncio.get_running_loop().call_later(

@@ -50,13 +50,22 @@ class Reader:
     """
 
     def __init__(
-        self, client: "Redis", stream: str, fanout: Fanout, link: Link, published: Callable[[], EntryId | None]
+        self,
+        client: "Redis",
+        stream: str,
+        fanout: Fanout,
+        link: Link,
+        published: Callable[[], EntryId | None],
+        *,
+        max_length: int,
     ) -> None:
         self._client = client
         self._stream = stream
         self._fanout = fanout
         self._link = link
         self._published = published
+        # Fewer entries than the stream keeps are all that came: to lose one of them it would have to be longer.
+        self._complete_below = min(PAGE, max_length)
         self._position: EntryId | None = None
         self._certain = False  # that nothing is missing before what is read next
         self._losses: list[_Loss] = []
@@ -106,9 +115,10 @@ class Reader:
             self._begun.set()
         elif self._certain:
             entries = await self._wait_for_more(self._position)
-            # After a long silence, or when there is more than fits, what follows is not taken for complete unseen.
-            self._certain = 0 < len(entries) < PAGE
-            self._hand_out(entries)
+            # After a long silence, or when there is more than that, nothing is taken for complete unseen.
+            self._certain = 0 < len(entries) < self._complete_below
+            if self._certain:
+                self._hand_out(entries)
         else:
             try:
                 entries = await self.page(self._position)

@@ -42,7 +42,9 @@ class RedisBus:
         self._fanout = Fanout()
         link = Link()
         self._writer = Writer(self._client, stream, max_length, link, metrics)
-        self._reader = Reader(self._client, stream, self._fanout, link, lambda: self._writer.last)
+        self._reader = Reader(
+            self._client, stream, self._fanout, link, lambda: self._writer.last, max_length=max_length
+        )
 
     async def open(self) -> None:
         """Begin to publish what is put in."""

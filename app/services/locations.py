@@ -24,6 +24,7 @@ class Locations:
         self._database = database
         self._storage = storage
         self._clock = clock
+        self._unrecorded: dict[str, str] = {}  # identities by location, that the database has not been told yet
 
     async def open(self) -> None:
         """Open every location against the identity that the database knows. One that does not match is not ready."""
@@ -50,8 +51,11 @@ class Locations:
                 _log.warning("storage.recheck_failed", exc_info=True)
 
     async def _record(self, fresh: dict[str, str]) -> None:
-        for name, identity in fresh.items():
-            # Of two processes that meet a new store at once, both have read the identity that was written first.
+        """Have the database know new identities: of processes that meet one store at once all have read the same, and of those
+        that meet several by mistake the first one counts. What cannot be recorded now is at the next look.
+        """
+        self._unrecorded |= fresh
+        for name, identity in list(self._unrecorded.items()):
             await self._database.statement(
                 "INSERT INTO storage_locations (name, backend, identity, created_at) VALUES ($1, $2, $3, $4)"
                 " ON CONFLICT (name) DO NOTHING RETURNING name",
@@ -60,3 +64,6 @@ class Locations:
                 identity,
                 self._clock.now(),
             )
+            rows = await self._database.fetch("SELECT identity FROM storage_locations WHERE name = $1", name)
+            self._storage.known(name, rows[0]["identity"])
+            del self._unrecorded[name]

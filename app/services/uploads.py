@@ -169,6 +169,12 @@ class Uploads:
             reserved = await self._reservations.open(draft, amount, limits, needed=needed)
         except IntegrityError as error:
             raise await self._why_not(draft) from error
+        except QuotaExceeded:
+            raise
+        except BaseException:
+            # It may have been committed all the same: the answer was lost, or nobody waits for it any more.
+            await self._reservations.abandon(draft, bytes_may_exist=False)
+            raise
         with self._metrics.receiving(draft.location):
             return await self._take(draft, limits, source, estimate, reserved, expected_sha256)
 

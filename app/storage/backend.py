@@ -2,8 +2,8 @@
 
 For all calls: a key that `check_key` refuses raises `InvalidKey` and touches nothing; whatever the vendor raises becomes a
 `StorageError` with the vendor's error as its cause; what cannot be done now is `Unavailable`. A call may be cancelled at any
-await. Backends do not time themselves out: `Storage` cancels a call that makes no progress, and a backend must then end
-within a few seconds, also when what it waits for never returns.
+await. Backends do not time themselves out, but for writes where `bounds_writes` says so: `Storage` cancels a call that makes no
+progress, and a backend must then end within a few seconds, also when what it waits for never returns.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -61,6 +61,13 @@ class Backend(Protocol):
     @property
     def kind(self) -> str:
         """Which sort of backend it is: `memory`, `local` or `s3`."""
+        ...
+
+    @property
+    def bounds_writes(self) -> bool:
+        """Whether `write` raises `Unavailable` by itself when nothing moves any more. Nobody else can tell where several requests
+        share a line: each of them goes on, and the next chunk is not taken for a long while.
+        """
         ...
 
     async def open(self, *, create: bool = True) -> None:

@@ -32,6 +32,7 @@ class LocalBackend:
     """Files below `root`. `location` is the name of this store in signed URLs; `threads` bounds what it does at once."""
 
     kind = "local"
+    bounds_writes = False
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class MemoryBackend:
     """Objects in a dictionary. `location` is the name of this store in signed URLs."""
 
     kind = "memory"
+    bounds_writes = False
 
     def __init__(self, *, location: str, signer: UrlSigner, clock: Clock | None = None) -> None:
         self._location = location

@@ -103,6 +103,12 @@ class Storage:
                     owners[found] = location.name
             return fresh
 
+    def known(self, name: str, identity: str) -> None:
+        """This is the identity that the database knows a location by. With another store it is not ready."""
+        location = self._locations[name]
+        if location.identity != identity:
+            location.identity, location.reason = identity, Reason.IDENTITY_WRONG
+
     async def check(self) -> dict[str, str | None]:
         """What is wrong with each location, in words that may be shown to anyone, or None. For `/readyz`."""
 
@@ -155,7 +161,7 @@ class Storage:
             backend = self._ready("write", location, key)
             digest = hashlib.sha256()
             async with self._bounded("write", location, key) as limit:
-                source = _Source(chunks, limit, self._timeout_seconds)
+                source = _Source(chunks, limit, None if backend.bounds_writes else self._timeout_seconds)
                 size = call.size_bytes = await backend.write(key, source, digest=digest, size_hint=size_hint)
                 if size != source.size:
                     raise IntegrityFailed(key)
@@ -280,9 +286,11 @@ class Storage:
 
 
 class _Source:
-    """Chunks on their way to a backend. While the sender is waited for, the backend's time stands still."""
+    """Chunks on their way to a backend. While the sender is waited for, the backend's time stands still; with no `seconds` it
+    does so throughout.
+    """
 
-    def __init__(self, chunks: AsyncIterator[bytes], limit: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], limit: asyncio.Timeout, seconds: float | None) -> None:
         self._chunks = chunks
         self._limit = limit
         self._seconds = seconds
@@ -296,7 +304,7 @@ class _Source:
         try:
             chunk = await anext(self._chunks)
         finally:
-            self._set_limit(asyncio.get_running_loop().time() + self._seconds)
+            self._set_limit(None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds)
         self.size += len(chunk)
         return chunk
 

@@ -21,6 +21,16 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def test_what_was_seen_is_not_looked_at_again_and_changes_nothing() -> None:
+    sunday = moment("2026-03-08 03:00")
+    for minutes in (0, 1, 5000, 10_079):
+        seen = sunday + timedelta(minutes=minutes, seconds=30)
+        for later in (0, 1, 2, 30):
+            now = seen + timedelta(minutes=later)
+            expected = WEEKLY.latest_tick(now, UTC_ZONE)
+            assert WEEKLY.latest_tick(now, UTC_ZONE, known=sunday, seen=seen) == expected
+
+
 @pytest.mark.requirement("R26")
 @pytest.mark.requirement("R33")
 def test_the_table_is_the_one_that_is_required() -> None:

@@ -34,6 +34,7 @@ class S3Backend:
     """
 
     kind = "s3"
+    bounds_writes = True  # see `Patience`: every request of a write has its own
 
     def __init__(
         self,

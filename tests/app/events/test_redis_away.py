@@ -98,6 +98,16 @@ async def test_who_was_away_for_longer_than_the_stream_reaches_is_told(valkey: S
             assert numbers_of([await next_of(anew)]) == [2]
 
 
+async def test_a_burst_that_the_stream_does_not_hold_is_told_and_no_part_of_it_is_shown(redis_url: str) -> None:
+    async with redis_bus(redis_url, max_length=100) as bus, bus.subscribe({NAME}) as subscription:
+        for number in range(3):
+            await publish(bus, [number])
+        assert numbers_of(await take(subscription, 3)) == [0, 1, 2]
+        bus.publish(drafts(range(1000, 1500)))  # in one step, of which the stream keeps the last two hundred at most
+        with pytest.raises(CursorExpired):
+            await next_of(subscription)
+
+
 async def test_a_subscription_waits_for_a_redis_that_is_away(valkey: StartValkey) -> None:
     server = valkey()
     await stop(server)

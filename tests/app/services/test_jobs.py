@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ import pytest
 from app.auth import Principal
 from app.clock import FixedClock
 from app.errors import Forbidden, NotFound
+from app.job_command import run_here
 from app.models import Alert, AlertSeverity, JobName, JobRun, JobStatus
 from app.runtime import Runtime
 from app.services.alerts import Alerts
@@ -192,6 +194,22 @@ async def test_the_lease_is_renewed_while_somebody_works_and_others_join_instead
     assert other.begun.is_set()
     job.go_on.set()
     assert (await work).processed == 1  # the second worker's stitch; this one's came too late
+
+
+async def test_a_run_at_a_terminal_that_is_interrupted_is_given_back(
+    runtime: Runtime, knitter: Knitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    jobs, job = knitter()
+    job.go_on.clear()
+    running = asyncio.create_task(run_here(replace(runtime, jobs=jobs), JOB.value, dry_run=False))
+    await job.begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await JobRun.get()).claim_expires_at is None
+    others, _ = knitter()
+    assert (await others.work((await JobRun.get()).id)).reclaims == 0
 
 
 async def test_a_run_whose_workers_died_five_times_is_given_up_with_an_alert(

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from app.clock import FixedClock
 from app.db import Database
 from app.models import StorageLocation
 from app.services.locations import Locations
+from app.storage.errors import Reason
 from app.storage.local import LocalBackend
 from app.storage.storage import Storage
 from app.storage.urls import UrlSigner
@@ -71,3 +73,53 @@ async def test_a_store_that_was_exchanged_is_taken_out_of_use(database: Database
     assert not storage.locations["local"].ready
     assert [line["location"] for line in lines if line["event"] == "storage.not_ready"] == ["local"]
     await storage.close()
+
+
+class Held(Storage):
+    """What it has found at its opening is told when somebody lets it."""
+
+    def __init__(self, root: Path) -> None:
+        signer = UrlSigner(b"x" * 32, "http://127.0.0.1:8000", FixedClock())
+        backend = LocalBackend(root, location="local", signer=signer)
+        super().__init__({"local": backend}, default="local", timeout_seconds=5)
+        self.found, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def open(self, expected: Mapping[str, str | None]) -> dict[str, str]:
+        fresh = await super().open(expected)
+        self.found.set()
+        await self.go_on.wait()
+        return fresh
+
+
+async def test_of_two_stores_that_are_met_at_once_by_mistake_one_counts(database: Database, tmp_path: Path) -> None:
+    """As with a volume that each process has for itself: nothing may be deleted in the wrong one."""
+    first, second = storage_at(tmp_path / "one"), Held(tmp_path / "other")
+    late = Locations(database, second, FixedClock())
+    opening = asyncio.create_task(late.open())
+    await second.found.wait()
+    await Locations(database, first, FixedClock()).open()
+    second.go_on.set()
+    await opening
+    assert (is_ready(first), is_ready(second)) == (True, False)
+    await late.recheck()
+    assert second.locations["local"].reason is Reason.IDENTITY_WRONG
+    assert (await StorageLocation.get()).identity == first.locations["local"].identity
+    for each in (first, second):
+        await each.close()
+
+
+async def test_an_identity_that_could_not_be_recorded_is_recorded_later(database: Database, tmp_path: Path) -> None:
+    storage = storage_at(tmp_path / "files")
+    locations = Locations(database, storage, FixedClock())
+    await _rename(database, "storage_locations", "away")
+    with pytest.raises(Exception, match="storage_locations"):
+        await locations.recheck()
+    await _rename(database, "away", "storage_locations")
+    await locations.recheck()
+    assert (await StorageLocation.get()).identity == storage.locations["local"].identity
+    assert is_ready(storage)
+    await storage.close()
+
+
+async def _rename(database: Database, table: str, name: str) -> None:
+    await database.execute(f"ALTER TABLE {table} RENAME TO {name}")

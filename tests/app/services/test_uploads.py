@@ -23,7 +23,10 @@ from app.errors import (
 )
 from app.models import EntityType, File, FileStatus, JobName, MemberRole, StorageLocation, User
 from app.runtime import Runtime
-from app.services.uploads import UploadRequest
+from app.services.ledger import Ledger
+from app.services.limits import EffectiveLimits
+from app.services.reservations import Draft, Reservations
+from app.services.uploads import UploadRequest, Uploads
 from tests.app.services.conftest import Source
 from tests.factories import make_assignment, make_file, make_group, make_membership, make_user
 from tests.fixtures.jobs import run_job
@@ -211,6 +214,37 @@ async def test_an_upload_that_the_sweeper_gave_up_does_not_become_a_file(
     assert await recorded(runtime.database, user.id) == (0, 0)
     assert not await File.exists(status=FileStatus.ACTIVE)
     await assert_ledger_is_true(runtime.database)
+
+
+class LostAnswers(Reservations):
+    """Commits, and its caller never hears of it."""
+
+    failure: BaseException = ConnectionResetError()
+
+    async def open(self, draft: Draft, amount: int, limits: EffectiveLimits, *, needed: int) -> int:
+        await super().open(draft, amount, limits, needed=needed)
+        raise self.failure
+
+
+@pytest.mark.requirement("R13")
+@pytest.mark.parametrize("failure", [ConnectionResetError(), asyncio.CancelledError()], ids=["lost", "cancelled"])
+async def test_a_reservation_that_nobody_heard_of_is_given_back(
+    runtime: Runtime, principal: Principal, user: User, failure: BaseException
+) -> None:
+    ledger = Ledger(runtime.database, trash_quota_factor=2)
+    reservations = LostAnswers(runtime.database, ledger, runtime.clock, upload_expires_seconds=900)
+    reservations.failure = failure
+    uploads = Uploads(
+        *(runtime.database, runtime.storage, runtime.limits, reservations, runtime.clock),
+        allowed_mime_types=(),
+        events=runtime.events,
+        metrics=runtime.metrics,
+    )
+    request = UploadRequest(idempotency_key="homework-1")
+    with pytest.raises(type(failure)):
+        await uploads.upload(principal, request, Source([TEXT], size_estimate=len(TEXT)))
+    await assert_nothing_happened(runtime, user)
+    assert (await runtime.uploads.upload(principal, request, Source([TEXT]))).status is FileStatus.ACTIVE
 
 
 @pytest.mark.requirement("R13")

@@ -268,6 +268,30 @@ async def test_the_time_of_the_client_is_not_counted(impatient: Storage) -> None
     assert received == 600_000
 
 
+class Sluggish(MemoryBackend):
+    """Takes longer from one chunk to the next than a step may take, and knows that it goes on."""
+
+    bounds_writes = True
+
+    async def write(
+        self, key: str, chunks: AsyncIterator[bytes], *, digest: Digest, size_hint: int | None = None
+    ) -> int:
+        async def slowly() -> AsyncIterator[bytes]:
+            async for chunk in chunks:
+                await asyncio.sleep(0.3)
+                yield chunk
+            await asyncio.sleep(0.3)
+
+        return await super().write(key, slowly(), digest=digest, size_hint=size_hint)
+
+
+async def test_a_backend_that_bounds_its_writes_is_not_timed_by_its_chunks(signer: UrlSigner) -> None:
+    storage = Storage({"main": Sluggish(location="main", signer=signer)}, default="main", timeout_seconds=0.2)
+    await storage.open({})
+    assert (await storage.write("main", new_key(), chunks_of(b"some bytes"))).size_bytes == 10
+    await storage.close()
+
+
 async def test_a_cancelled_call_is_cancelled_and_not_timed_out(storage: Storage, backend: StuckBackend) -> None:
     backend.stuck = True
     call = asyncio.create_task(storage.stat("main", new_key()))
