@@ -6,7 +6,6 @@ A Redis that is away never stops anybody: each process then counts for itself un
 import hashlib
 import math
 import time
-import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import lru_cache, partial
@@ -20,6 +19,7 @@ from limits.aio.strategies import FixedWindowRateLimiter, RateLimiter
 from redis.asyncio import ConnectionPool
 
 from app.errors import RateLimited
+from app.models.folding import fold_email
 from app.rates.at_once import AtOnce
 from app.rates.memory import BoundedMemory
 from app.redis_errors import REDIS_AWAY, Rest
@@ -50,8 +50,7 @@ class Rates:
         """One attempt to log in, whether or not there is such an account."""
         await self._hit(self._address, "login-address", _network(address))
         # However it is spelled, one account has one count.
-        text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", email.strip()).casefold())
-        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        digest = hashlib.sha256(fold_email(email).encode("utf-8", "replace")).hexdigest()
         await self._hit(self._account, "login-account", digest)
 
     async def password(self, user_id: UUID) -> None:

@@ -12,6 +12,7 @@ from app.db import Database
 from app.errors import BadUserInput, Conflict, NotFound, Unauthenticated
 from app.events import Events, StandingChanged
 from app.models import User
+from app.models.folding import fold_email
 from app.passwords import Passwords
 from app.services.revocation import revoking
 
@@ -150,7 +151,7 @@ def normalised_email(email: str, *, field: str = "email") -> str:
     """The form in which e-mails are stored and compared: stripped, NFC, case-folded. Raises BadUserInput, which names
     `field`, for what cannot be one: only the plainest mistakes, for the true test of an address is a letter to it.
     """
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", email.strip()).casefold())
+    text = fold_email(email)
     local, _, domain = text.partition("@")
     # isprintable() refuses control characters, every space but the plain one, and halves of surrogate pairs.
     if not local or not domain or "@" in domain or " " in text or not text.isprintable():
