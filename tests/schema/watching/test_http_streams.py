@@ -86,6 +86,13 @@ async def test_a_query_and_a_mutation_over_server_sent_events_end_after_their_re
         assert '"logout":{"userId"' in await stream.rest()
 
 
+@pytest.mark.parametrize("query", ["{ me { email } }", NAMES], ids=["query", "subscription"])
+async def test_an_expired_token_is_told_apart_from_none(stopped: Satchel, query: str) -> None:
+    stopped.clock.advance(days=2)
+    async with streamed(stopped, query, SSE) as stream:
+        assert '"reason":"expired"' in await stream.rest()
+
+
 @pytest.mark.parametrize(
     "query, by, code",
     [
