@@ -189,9 +189,8 @@ TABLE: Mapping[type[errors.SatchelError], _Row] = {
 
 def plain(message: str) -> str:
     """A message of GraphQL's own without what its libraries say of Python, and of bounded length: it may quote what was sent."""
-    message = message[
-        : 4 * _MAX_MESSAGE
-    ]  # first, for the patterns take time that grows with the square of what was sent
+    # Cut first: the patterns take time that grows with the square of what was sent.
+    message = message[: 4 * _MAX_MESSAGE]
     message = _INSTANCE.sub("a file", _OF_PYTHON.sub("", message))
     return message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]} …"
 

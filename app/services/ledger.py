@@ -105,13 +105,8 @@ class Ledger:
         granted = min(amount, self._free(balance, limits.storage_quota_bytes))
         if granted >= needed and await self._charge(user_id, granted, limits.storage_quota_bytes):
             return granted
-        raise QuotaExceeded(
-            used_bytes=balance.used_bytes - request.held_bytes,
-            trash_bytes=balance.trash_bytes,
-            quota_bytes=limits.storage_quota_bytes,
-            requested_bytes=request.requested_bytes,
-            source=limits.storage_quota_origin.tier,
-        )
+        others = Balance(balance.used_bytes - request.held_bytes, balance.trash_bytes)
+        raise _exceeded(others, request.requested_bytes, limits)
 
     def charging(
         self, user_id: UUID, amount: int, limits: EffectiveLimits, *, first: int
@@ -152,13 +147,7 @@ class Ledger:
             healed = await self._recompute(user_id, balance, amount)
             balance = Balance(healed.used_bytes - amount, healed.trash_bytes + size)
         if balance.used_bytes + amount > quota:
-            raise QuotaExceeded(
-                used_bytes=balance.used_bytes,
-                trash_bytes=balance.trash_bytes,
-                quota_bytes=quota,
-                requested_bytes=amount,
-                source=limits.storage_quota_origin.tier,
-            )
+            raise _exceeded(balance, amount, limits)
 
     async def _recompute(self, user_id: UUID, before: Balance, used: int) -> Balance:
         """Make the row what the files say, and report by how much it was off; `used` is what it should have changed by."""
@@ -230,3 +219,13 @@ class Ledger:
     def _charge_statement(first: int) -> str:
         names = ("user", "amount", "quota", "factor")
         return _CHARGE.format(**{name: f"${first + offset}" for offset, name in enumerate(names)})
+
+
+def _exceeded(balance: Balance, requested_bytes: int, limits: EffectiveLimits) -> QuotaExceeded:
+    return QuotaExceeded(
+        used_bytes=balance.used_bytes,
+        trash_bytes=balance.trash_bytes,
+        quota_bytes=limits.storage_quota_bytes,
+        requested_bytes=requested_bytes,
+        source=limits.storage_quota_origin.tier,
+    )
