@@ -3,7 +3,6 @@
 import json
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -115,16 +114,14 @@ def test_a_refusal_is_on_its_way_before_the_file(server: ViewServer) -> None:
         assert code_of(reply.partition(b"\r\n\r\n")[2]) == "FORBIDDEN"
 
 
-def test_a_client_that_asks_for_leave_is_refused_without_it(server: ViewServer) -> None:
-    with server.connect() as client:
-        head = server.head("text/plain", ONE_GIB, "Expect: 100-continue")
-        client.sendall(head)
-        began = time.monotonic()
+def test_a_client_that_asks_for_leave_is_refused_without_it() -> None:
+    # A server that waited for the body all the same would do so for longer than the client waits for the reply.
+    with running_view(limits=ViewLimits(discard=DiscardBounds(seconds=3600))) as server, server.connect() as client:
+        client.sendall(server.head("text/plain", ONE_GIB, "Expect: 100-continue"))
         reply = b""
         while chunk := client.recv(65536):
             reply += chunk
     assert reply.startswith(b"HTTP/1.1 415 ")
-    assert time.monotonic() - began < 5
 
 
 def _send_until_broken(client: socket.socket) -> int:
