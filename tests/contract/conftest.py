@@ -30,7 +30,7 @@ def _local(_request: pytest.FixtureRequest, path: Path, _new_bucket: NewBucket) 
 def _s3(server: str, **options: int) -> NewStore:
     def make(request: pytest.FixtureRequest, _path: Path, new_bucket: NewBucket) -> Harness:
         found: S3Server = request.getfixturevalue(server)
-        return S3Harness(found, new_bucket(found), request.getfixturevalue("s3_session"), **options)
+        return S3Harness(found, new_bucket(found), **options)
 
     return make
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
-import aioboto3
 import aiohttp
 
 from app.clock import SystemClock
@@ -43,11 +42,11 @@ def config_for(server: S3Server, bucket: str, **options: int | float | str | boo
 class S3Harness:
     """A bucket on a server."""
 
-    def __init__(self, server: S3Server, bucket: str, session: aioboto3.Session, **options: int) -> None:
+    def __init__(self, server: S3Server, bucket: str, **options: int) -> None:
         self.server = server
         self.bucket = bucket
         self.config = config_for(server, bucket, **options)
-        self.backend: Backend = S3Backend(self.config, location="main", session=session)
+        self.backend: Backend = S3Backend(self.config, location="main")
 
     def expires_in(self, seconds: float) -> datetime:
         # A whole second, as the store counts.

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-import aioboto3
 import pytest
 
 from app.storage.backend import Backend
@@ -34,7 +33,6 @@ class FaultyStore:
     proxy: FaultProxy
     direct: S3Harness
     config: S3Config
-    session: aioboto3.Session
 
     @asynccontextmanager
     async def another(
@@ -42,7 +40,7 @@ class FaultyStore:
     ) -> AsyncIterator["FaultyStore"]:
         """The same with a backend of another patience."""
         config = replace(self.config, timeout_seconds=timeout_seconds)
-        backend = S3Backend(config, location="main", session=self.session, grace_seconds=grace_seconds)
+        backend = S3Backend(config, location="main", grace_seconds=grace_seconds)
         await backend.open()
         try:
             yield replace(self, backend=backend)
@@ -62,20 +60,18 @@ class FaultyStore:
 
 
 @pytest.fixture
-async def faulty(
-    rclone_server: S3Server, new_bucket: NewBucket, s3_session: aioboto3.Session
-) -> AsyncIterator[FaultyStore]:
+async def faulty(rclone_server: S3Server, new_bucket: NewBucket) -> AsyncIterator[FaultyStore]:
     """A bucket for parts as small as only this server takes them, and a backend that waits for it."""
     bucket = new_bucket(rclone_server)
-    direct = S3Harness(rclone_server, bucket, s3_session, part_bytes=PART_BYTES)
+    direct = S3Harness(rclone_server, bucket, part_bytes=PART_BYTES)
     await direct.backend.open()
     async with FaultProxy(rclone_server.endpoint) as proxy:
         config = config_for(
             rclone_server, bucket, endpoint=proxy.endpoint, timeout_seconds=PATIENT_SECONDS, part_bytes=PART_BYTES
         )
-        backend = S3Backend(config, location="main", session=s3_session, grace_seconds=GRACE_SECONDS)
+        backend = S3Backend(config, location="main", grace_seconds=GRACE_SECONDS)
         await backend.open()
-        store = FaultyStore(backend, proxy, direct, config, s3_session)
+        store = FaultyStore(backend, proxy, direct, config)
         yield store
         proxy.heal()
         async with asyncio.timeout(IN_TIME_SECONDS):

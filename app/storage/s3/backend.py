@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-import aioboto3
-
 from app.clock import Clock, SystemClock
 from app.storage.backend import PAGE_OBJECTS, Digest, ObjectInfo, SignedRead
 from app.storage.errors import InvalidKey, Reason, StorageError, Unavailable
@@ -29,8 +27,7 @@ _HASHING_THREADS = 4
 class S3Backend:
     """One bucket. `location` is the name of this store; `clock` is the one that `SignedRead.expires_at` is told by.
 
-    One client and one HTTP session are made in `open` and shared by everything that the process does here. Backends of several
-    buckets start quicker when they share a `session` of the vendor's library, which then holds what it has read about S3.
+    One client and one HTTP session are made in `open` and shared by everything that the process does here.
     """
 
     kind = "s3"
@@ -42,7 +39,6 @@ class S3Backend:
         *,
         location: str,
         clock: Clock | None = None,
-        session: aioboto3.Session | None = None,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self._config = config
@@ -51,7 +47,7 @@ class S3Backend:
         self._signer = Signer(config.access_key_id, config.secret_access_key, config.region)
         self._public_address = config.public_address
         self._threads = Threads(f"storage-{location}", limit=_HASHING_THREADS, grace_seconds=grace_seconds)
-        self._control = Control(config, session)
+        self._control = Control(config)
         self._data = DataPlane(config, self._signer)
         self._reader = ObjectReader(self._control, self._data)
         self._identity = Identity(self._data, config.settle_seconds)

@@ -5,6 +5,7 @@ server that does not answer that.
 """
 
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -35,21 +36,27 @@ class Begun:
     repeated: bool
 
 
+@functools.cache
+def _library() -> aioboto3.Session:
+    """What the vendor's library has read about S3: nearly all that a client costs, 70 ms of CPU time, and once in a process. The
+    keys are each client's own.
+    """
+    return aioboto3.Session()
+
+
 class Control:
     """Calls on one bucket. All raise `StorageError` only, and none takes longer than the configured time-out."""
 
-    def __init__(self, config: S3Config, session: aioboto3.Session | None) -> None:
+    def __init__(self, config: S3Config) -> None:
         self._config = config
-        self._session = session
         self._opened = contextlib.AsyncExitStack()
         # The library makes its methods at run time: there are no types to check against.
         self._client: Any = None
         self._closed = False
 
     async def open(self) -> None:
-        """Make the client, the only one. Nearly all of its cost, 70 ms of CPU time, is the session's, which can be shared."""
+        """Make the client, the only one."""
         config = self._config
-        session = self._session or aioboto3.Session()
         settings = Config(
             signature_version="s3v4",
             s3={"addressing_style": "path" if config.path_style else "virtual"},
@@ -61,7 +68,7 @@ class Control:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
-        client = session.client(
+        client = _library().client(
             "s3",
             region_name=config.region,
             endpoint_url=config.endpoint_url,

@@ -4,16 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aioboto3
-
 from app.storage.s3 import S3Backend, S3Config
 from tests.contract.harness import data_of
 
 
 @asynccontextmanager
-async def opened(config: S3Config, session: aioboto3.Session, **options: Any) -> AsyncIterator[S3Backend]:
+async def opened(config: S3Config, **options: Any) -> AsyncIterator[S3Backend]:
     """An open backend."""
-    backend = S3Backend(config, location="main", session=session, **options)
+    backend = S3Backend(config, location="main", **options)
     await backend.open()
     try:
         yield backend

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-import aioboto3
 import aiohttp
 import pytest
 
@@ -20,9 +19,9 @@ pytestmark = [pytest.mark.requirement("R14"), pytest.mark.requirement("R4"), pyt
 
 
 @pytest.fixture
-async def backend(s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session) -> AsyncIterator[S3Backend]:
+async def backend(s3_server: S3Server, s3_bucket: str) -> AsyncIterator[S3Backend]:
     """A backend on an empty bucket."""
-    async with opened(config_for(s3_server, s3_bucket), s3_session) as backend:
+    async with opened(config_for(s3_server, s3_bucket)) as backend:
         yield backend
 
 
@@ -94,13 +93,11 @@ async def test_a_part_may_be_asked_for(backend: S3Backend) -> None:
     assert headers["content-range"] == "bytes 4-8/9"
 
 
-async def test_clients_are_sent_to_the_public_name_of_the_store(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session
-) -> None:
+async def test_clients_are_sent_to_the_public_name_of_the_store(s3_server: S3Server, s3_bucket: str) -> None:
     """The host is part of the signature: another name that leads to the same store does not do."""
     public = s3_server.endpoint.replace("127.0.0.1", "localhost")
     assert public != s3_server.endpoint
-    async with opened(config_for(s3_server, s3_bucket, public_endpoint=public), s3_session) as backend:
+    async with opened(config_for(s3_server, s3_bucket, public_endpoint=public)) as backend:
         key = new_key()
         await put(backend, key, b"the bytes")
         url = await backend.sign(read_of(key))
@@ -110,10 +107,10 @@ async def test_clients_are_sent_to_the_public_name_of_the_store(
 
 
 async def test_what_counts_is_how_long_a_url_is_to_live_by_the_clock_of_the_application(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session
+    s3_server: S3Server, s3_bucket: str
 ) -> None:
     clock = FixedClock()
-    async with opened(config_for(s3_server, s3_bucket), s3_session, clock=clock) as backend:
+    async with opened(config_for(s3_server, s3_bucket), clock=clock) as backend:
         key = new_key()
         await put(backend, key, b"the bytes")
         request = read_of(key, clock=clock)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from uuid import uuid4
 
-import aioboto3
 import pytest
 
 from app.storage.errors import Denied, InvalidRange, ObjectNotFound, Reason, Unavailable
@@ -58,11 +57,11 @@ servers = pytest.mark.parametrize("kind", ["s3_server", "moto_server"])
 @servers
 @calls
 async def test_a_missing_bucket_is_never_taken_for_an_empty_one_nor_made(
-    request: pytest.FixtureRequest, s3_session: aioboto3.Session, kind: str, name: str
+    request: pytest.FixtureRequest, kind: str, name: str
 ) -> None:
     server: S3Server = request.getfixturevalue(kind)
     bucket = f"satchel-missing-{uuid4().hex}"
-    async with opened(config_for(server, bucket), s3_session) as backend:
+    async with opened(config_for(server, bucket)) as backend:
         with pytest.raises(Unavailable) as failure:
             await CALLS[name](backend)
     assert failure.value.reason is Reason.ROOT_MISSING
@@ -71,11 +70,9 @@ async def test_a_missing_bucket_is_never_taken_for_an_empty_one_nor_made(
 
 @calls
 @pytest.mark.parametrize("wrong", ["access_key_id", "secret_access_key"])
-async def test_wrong_credentials_are_refused(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session, name: str, wrong: str
-) -> None:
+async def test_wrong_credentials_are_refused(s3_server: S3Server, s3_bucket: str, name: str, wrong: str) -> None:
     config = config_for(s3_server, s3_bucket, **{wrong: "wrong"})
-    async with opened(config, s3_session) as backend:
+    async with opened(config) as backend:
         with pytest.raises(Denied):
             await CALLS[name](backend)
     assert s3_server.names(s3_bucket) == []
@@ -83,9 +80,9 @@ async def test_wrong_credentials_are_refused(
 
 @calls
 async def test_nothing_works_before_it_is_opened_or_after_it_was_closed(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session, name: str
+    s3_server: S3Server, s3_bucket: str, name: str
 ) -> None:
-    backend = S3Backend(config_for(s3_server, s3_bucket), location="main", session=s3_session)
+    backend = S3Backend(config_for(s3_server, s3_bucket), location="main")
     with pytest.raises(Unavailable) as failure:
         await CALLS[name](backend)
     assert failure.value.reason is Reason.NOT_OPENED
@@ -96,13 +93,11 @@ async def test_nothing_works_before_it_is_opened_or_after_it_was_closed(
     assert failure.value.reason is Reason.CLOSED
 
 
-async def test_strangers_objects_are_neither_shown_nor_touched(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session
-) -> None:
+async def test_strangers_objects_are_neither_shown_nor_touched(s3_server: S3Server, s3_bucket: str) -> None:
     strangers = ["notes.txt", "system/2026/03/notes.txt", "system/2026/13/x", "SYSTEM/2026/03/x", "a b/ü"]
     for name in strangers:
         s3_server.client.put_object(Bucket=s3_bucket, Key=name, Body=b"not ours")
-    async with opened(config_for(s3_server, s3_bucket), s3_session) as backend:
+    async with opened(config_for(s3_server, s3_bucket)) as backend:
         key = new_key()
         await put(backend, key, b"ours")
         assert [info.key async for info in backend.list()] == [key]
@@ -112,7 +107,7 @@ async def test_strangers_objects_are_neither_shown_nor_touched(
 
 @servers
 async def test_processes_that_start_at_once_agree_on_one_identity(
-    request: pytest.FixtureRequest, new_bucket: NewBucket, s3_session: aioboto3.Session, kind: str
+    request: pytest.FixtureRequest, new_bucket: NewBucket, kind: str
 ) -> None:
     server: S3Server = request.getfixturevalue(kind)
     config = config_for(server, new_bucket(server), settle_seconds=2.0)
@@ -126,29 +121,27 @@ async def test_processes_that_start_at_once_agree_on_one_identity(
                 return await backend.read_identity()
 
     async with contextlib.AsyncExitStack() as stack:
-        backends = [await stack.enter_async_context(opened(config, s3_session)) for _ in range(8)]
+        backends = [await stack.enter_async_context(opened(config)) for _ in range(8)]
         identities = await asyncio.gather(*map(start, backends))
     assert len(set(identities)) == 1
     assert None not in identities
 
 
 async def test_a_store_that_keeps_the_first_identity_by_itself_is_not_waited_for(
-    moto_server: S3Server, new_bucket: NewBucket, s3_session: aioboto3.Session
+    moto_server: S3Server, new_bucket: NewBucket
 ) -> None:
     config = config_for(moto_server, new_bucket(moto_server), settle_seconds=60.0)
-    async with asyncio.timeout(20), opened(config, s3_session) as backend:
+    async with asyncio.timeout(20), opened(config) as backend:
         await backend.write_identity(IDENTITY)
         assert await backend.read_identity() == IDENTITY
 
 
-async def test_a_bucket_is_a_location_like_any_other(
-    s3_server: S3Server, new_bucket: NewBucket, s3_session: aioboto3.Session
-) -> None:
+async def test_a_bucket_is_a_location_like_any_other(s3_server: S3Server, new_bucket: NewBucket) -> None:
     first, second = (config_for(s3_server, new_bucket(s3_server)) for _ in range(2))
     missing = replace(first, bucket=f"satchel-missing-{uuid4().hex}")
     configs = {"new": first, "old": second, "twin": second, "missing": missing}
     storage = Storage(
-        {name: S3Backend(config, location=name, session=s3_session) for name, config in configs.items()},
+        {name: S3Backend(config, location=name) for name, config in configs.items()},
         default="new",
         timeout_seconds=10,
     )
@@ -171,16 +164,16 @@ async def test_a_bucket_is_a_location_like_any_other(
     assert (await storage.check())["missing"] == Reason.ROOT_MISSING.value
     await storage.close()
 
-    again = Storage({"new": S3Backend(first, location="new", session=s3_session)}, default="new", timeout_seconds=10)
+    again = Storage({"new": S3Backend(first, location="new")}, default="new", timeout_seconds=10)
     assert await again.open({"new": str(uuid4())}) == {}
     assert again.locations["new"].reason is Reason.IDENTITY_WRONG
     await again.close()
 
 
 async def test_an_object_that_is_replaced_by_a_larger_one_is_not_called_out_of_range(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session
+    s3_server: S3Server, s3_bucket: str
 ) -> None:
-    async with opened(config_for(s3_server, s3_bucket), s3_session) as backend:
+    async with opened(config_for(s3_server, s3_bucket)) as backend:
         key = new_key()
         await put(backend, key, b"12345")
         with pytest.raises(InvalidRange) as failure:
@@ -190,9 +183,7 @@ async def test_an_object_that_is_replaced_by_a_larger_one_is_not_called_out_of_r
             await fetch(backend, new_key(), start=5, end=5)
 
 
-async def test_an_upload_to_a_server_that_is_killed_ends_and_leaves_nothing_visible(
-    s3_session: aioboto3.Session,
-) -> None:
+async def test_an_upload_to_a_server_that_is_killed_ends_and_leaves_nothing_visible() -> None:
     processes = [start_rclone()]
     server = server_of(processes[0])
     port = int(server.endpoint.rpartition(":")[2])
@@ -208,7 +199,7 @@ async def test_an_upload_to_a_server_that_is_killed_ends_and_leaves_nothing_visi
             yield chunk
 
     try:
-        async with opened(config, s3_session, grace_seconds=1.0) as backend:
+        async with opened(config, grace_seconds=1.0) as backend:
             for hint in (None, 6_000_000):
                 key = new_key()
                 half_way.clear()

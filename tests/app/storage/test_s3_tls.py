@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import aioboto3
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -65,11 +64,11 @@ def server(certificate: tuple[Path, Path]) -> Iterator[S3Server]:
 
 
 async def test_a_store_with_a_certificate_that_is_trusted_is_used(
-    server: S3Server, certificate: tuple[Path, Path], s3_session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch
+    server: S3Server, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
     bucket = server.create_bucket()
-    async with opened(config_for(server, bucket), s3_session) as backend:
+    async with opened(config_for(server, bucket)) as backend:
         for size in (10_000, 9 * 1024 * 1024):
             key = new_key()
             assert await backend.write(key, quickly(size), digest=NoDigest(), size_hint=size) == size
@@ -78,10 +77,8 @@ async def test_a_store_with_a_certificate_that_is_trusted_is_used(
     server.close()
 
 
-async def test_a_store_with_a_certificate_that_is_not_trusted_is_not(
-    server: S3Server, s3_session: aioboto3.Session
-) -> None:
-    async with opened(config_for(server, "any-bucket"), s3_session) as backend:
+async def test_a_store_with_a_certificate_that_is_not_trusted_is_not(server: S3Server) -> None:
+    async with opened(config_for(server, "any-bucket")) as backend:
         for call in (
             backend.check(),
             backend.read_identity(),

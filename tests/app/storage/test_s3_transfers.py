@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 
-import aioboto3
 import pytest
 
 from app.storage.errors import Unavailable
@@ -26,9 +25,9 @@ LARGE = 2 * PART + 3 * MIB + 1
 
 
 @pytest.fixture
-async def store(s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session) -> AsyncIterator[S3Harness]:
+async def store(s3_server: S3Server, s3_bucket: str) -> AsyncIterator[S3Harness]:
     """A bucket, and a backend with the usual parts of 8 MiB. At the end nothing unfinished may be in it."""
-    harness = S3Harness(s3_server, s3_bucket, s3_session)
+    harness = S3Harness(s3_server, s3_bucket)
     await harness.backend.open()
     yield harness
     await harness.backend.close()
@@ -47,13 +46,12 @@ class Broken(Exception):
 async def test_an_object_is_what_was_sent_whatever_its_size(
     request: pytest.FixtureRequest,
     new_bucket: NewBucket,
-    s3_session: aioboto3.Session,
     kind: str,
     hinted: bool,
     size: int,
 ) -> None:
     server: S3Server = request.getfixturevalue(kind)
-    async with opened(config_for(server, new_bucket(server)), s3_session) as backend:
+    async with opened(config_for(server, new_bucket(server))) as backend:
         key, digest = new_key(), hashlib.sha256()
         written = await backend.write(key, quickly(size), digest=digest, size_hint=size + 2 if hinted else None)
         assert written == size == (await backend.stat(key)).size
@@ -125,9 +123,7 @@ async def test_what_is_passed_on_may_be_cancelled_at_any_moment(store: S3Harness
     assert cancelled > 2
 
 
-async def test_a_slow_sender_holds_no_connection_between_its_chunks(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session
-) -> None:
+async def test_a_slow_sender_holds_no_connection_between_its_chunks(s3_server: S3Server, s3_bucket: str) -> None:
     """What is not passed on is sent part by part, once a part is complete."""
     async with FaultProxy(s3_server.endpoint) as proxy:
         seen_at_pauses = []
@@ -139,7 +135,7 @@ async def test_a_slow_sender_holds_no_connection_between_its_chunks(
                 await asyncio.sleep(0.06 if len(seen_at_pauses) == 1 else 0)
 
         config = config_for(s3_server, s3_bucket, endpoint=proxy.endpoint, quick_seconds=0.05)
-        async with opened(config, s3_session) as backend:
+        async with opened(config) as backend:
             key = new_key()
             assert await backend.write(key, source(), digest=NoDigest(), size_hint=LARGE) == LARGE
             assert await fetch(backend, key) == data_of(LARGE)
@@ -149,11 +145,11 @@ async def test_a_slow_sender_holds_no_connection_between_its_chunks(
 
 
 async def test_a_quick_sender_of_known_size_is_passed_on_in_one_part_and_a_rest(
-    s3_server: S3Server, s3_bucket: str, s3_session: aioboto3.Session
+    s3_server: S3Server, s3_bucket: str
 ) -> None:
     async with FaultProxy(s3_server.endpoint) as proxy:
         config = config_for(s3_server, s3_bucket, endpoint=proxy.endpoint)
-        async with opened(config, s3_session) as backend:
+        async with opened(config) as backend:
             await backend.write(new_key(), quickly(LARGE), digest=NoDigest(), size_hint=LARGE + 2)
         parts = [request.length for request in proxy.seen if request.method == "PUT"]
         assert parts == [LARGE + 2 - SLACK_BYTES, SLACK_BYTES - 2]
