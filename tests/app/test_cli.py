@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -66,17 +66,26 @@ class Commands:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Commands:
+    """On a fresh machine."""
     return Commands(tmp_path / "data")
 
 
 @pytest.fixture
-def run_on_database(tmp_path: Path, database_url: str) -> Commands:
-    return Commands(tmp_path / "data", DATABASE_URL=database_url, SECRET_KEY=SECRET)
+def run_again(tmp_path: Path, migrated_folder: Callable[[Path], Path]) -> Commands:
+    """Where commands have been run before."""
+    return Commands(migrated_folder(tmp_path / "data"))
 
 
 @pytest.fixture
-async def runtime(database_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
-    settings = Settings.load(database_url=database_url, data_dir=tmp_path / "data", secret_key=SECRET)
+def run_on_server(tmp_path: Path, postgres_url: str) -> Commands:
+    """On a database server."""
+    return Commands(tmp_path / "data", DATABASE_URL=postgres_url, SECRET_KEY=SECRET)
+
+
+@pytest.fixture
+async def runtime(postgres_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
+    """The services of that deployment."""
+    settings = Settings.load(database_url=postgres_url, data_dir=tmp_path / "data", secret_key=SECRET)
     async with open_runtime(settings) as opened:
         opened.database.bind()
         yield opened
@@ -118,25 +127,25 @@ async def test_an_admin_made_on_a_fresh_machine_gets_a_token_that_works(run: Com
         assert (await runtime.accounts.login("ada@example.org", PASSWORD)).user.id == principal.user_id
 
 
-async def test_the_password_is_asked_for_twice(run: Commands) -> None:
+async def test_the_password_is_asked_for_twice(run_again: Commands) -> None:
     admin = ("create-admin", "--email", "a@example.org", "--name", "Ada")
-    unlike = await run(*admin, stdin=f"{PASSWORD}\nanother password\n")
+    unlike = await run_again(*admin, stdin=f"{PASSWORD}\nanother password\n")
     assert unlike.status == 1
     assert "do not match" in unlike.out + unlike.err
 
-    result = await run(*admin, stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    result = await run_again(*admin, stdin=f"{PASSWORD}\n{PASSWORD}\n")
     assert result.status == 0
-    async with embedded_runtime(run) as runtime:
+    async with embedded_runtime(run_again) as runtime:
         assert (await runtime.accounts.login("a@example.org", PASSWORD)).user.name == "Ada"
 
 
-async def test_a_refused_admin_costs_one_line_and_makes_nobody(run_on_database: Commands, runtime: Runtime) -> None:
+async def test_a_refused_admin_costs_one_line_and_makes_nobody(run_on_server: Commands, runtime: Runtime) -> None:
     await make_user(email="taken@example.org")
     name = ("--name", "Ada", "--password")
     refused = [
-        await run_on_database("create-admin", "--email", "taken@example.org", *name, PASSWORD),
-        await run_on_database("create-admin", "--email", "new@example.org", *name, "short"),
-        await run_on_database("create-admin", "--email", "new", *name, PASSWORD),
+        await run_on_server("create-admin", "--email", "taken@example.org", *name, PASSWORD),
+        await run_on_server("create-admin", "--email", "new@example.org", *name, "short"),
+        await run_on_server("create-admin", "--email", "new", *name, PASSWORD),
     ]
     assert [result.status for result in refused] == [1, 1, 1]
     assert [result.err for result in refused] == [
@@ -154,34 +163,33 @@ async def test_two_ways_to_give_a_password_exclude_each_other(run: Commands) -> 
     assert "exclude each other" in result.err
 
 
-async def test_a_token_lasts_as_long_as_was_asked(run: Commands) -> None:
-    await run("migrate")
-    async with embedded_runtime(run):
+async def test_a_token_lasts_as_long_as_was_asked(run_again: Commands) -> None:
+    async with embedded_runtime(run_again):
         user = await make_user()
-    result = await run("token", user.email, "--expires", "60", SECRET_KEY=SECRET)
+    result = await run_again("token", user.email, "--expires", "60", SECRET_KEY=SECRET)
     clock = SystemClock()
     claims = Tokens(SECRET.encode(), clock=clock, expires_seconds=1).read(result.out.strip())
     assert claims.user_id == user.id
     assert timedelta(0) < claims.expires_at - clock.now() <= timedelta(seconds=60)
 
 
-async def test_nobody_gets_no_token(run: Commands) -> None:
-    result = await run("token", "nobody@example.org")
+async def test_nobody_gets_no_token(run_again: Commands) -> None:
+    result = await run_again("token", "nobody@example.org")
     assert (result.status, result.out, result.err) == (1, "", "error: There is no such user.\n")
-    assert (await run("token", "nobody@example.org", "--expires", "0")).status == 2
+    assert (await run_again("token", "nobody@example.org", "--expires", "0")).status == 2
 
 
-async def test_a_user_is_let_go_by_the_identity_provider_once(run_on_database: Commands, runtime: Runtime) -> None:
+async def test_a_user_is_let_go_by_the_identity_provider_once(run_on_server: Commands, runtime: Runtime) -> None:
     user = await make_user(identity_issuer="https://id.example", identity_subject="1001")
-    first, second = await run_on_database("unlink", user.email), await run_on_database("unlink", user.email)
+    first, second = await run_on_server("unlink", user.email), await run_on_server("unlink", user.email)
     assert (first.status, first.out) == (0, "The user is no longer linked to the identity provider.\n")
     assert (second.status, second.err) == (1, "error: The user is not linked to the identity provider.\n")
     row = await User.get(id=user.id)
     assert (row.identity_issuer, row.identity_subject) == (None, None)
 
 
-async def test_the_demo_command_prints_users_and_makes_them_once(run: Commands) -> None:
-    first, second = await run("demo"), await run("demo")
+async def test_the_demo_command_prints_users_and_makes_them_once(run_again: Commands) -> None:
+    first, second = await run_again("demo"), await run_again("demo")
     assert (first.status, second.status) == (0, 0)
     assert "The demo district has been made." in first.out
     assert "The demo district is there." in second.out
@@ -191,13 +199,13 @@ async def test_the_demo_command_prints_users_and_makes_them_once(run: Commands) 
     assert "Take care" not in first.out
 
 
-async def test_the_demo_command_warns_where_others_can_reach_the_service(run: Commands) -> None:
-    result = await run("demo", HOST="0.0.0.0", STORAGE_BACKEND="memory")  # noqa: S104 - nothing is bound
+async def test_the_demo_command_warns_where_others_can_reach_the_service(run_again: Commands) -> None:
+    result = await run_again("demo", HOST="0.0.0.0", STORAGE_BACKEND="memory")  # noqa: S104 - nothing is bound
     assert result.status == 0
     assert "Take care: whoever reaches 0.0.0.0:8000 can sign in with that password." in result.out
 
 
-async def test_a_job_clears_what_is_due_and_says_so(run_on_database: Commands, runtime: Runtime) -> None:
+async def test_a_job_clears_what_is_due_and_says_so(run_on_server: Commands, runtime: Runtime) -> None:
     user = await make_user()
     content = b"never finished"
     abandoned = await make_file(
@@ -209,12 +217,12 @@ async def test_a_job_clears_what_is_due_and_says_so(run_on_database: Commands, r
     )
     kept = await make_file(user, content=b"kept", storage=runtime.storage)
 
-    rehearsal = await run_on_database("run-job", "expired_upload_cleanup", "--dry-run")
+    rehearsal = await run_on_server("run-job", "expired_upload_cleanup", "--dry-run")
     assert rehearsal.status == 0
     assert "this is what it would do\n  files deleted: 1\n  bytes freed: " in rehearsal.out
     assert (await File.get(id=abandoned.id)).status is FileStatus.PENDING
 
-    result = await run_on_database("run-job", "expired_upload_cleanup")
+    result = await run_on_server("run-job", "expired_upload_cleanup")
     assert result.status == 0
     assert "done\n  files deleted: 1\n" in result.out
     assert [file.id for file in await File.all()] == [kept.id]
@@ -223,18 +231,17 @@ async def test_a_job_clears_what_is_due_and_says_so(run_on_database: Commands, r
     assert stored == [kept.storage_key]
 
 
-async def test_a_job_that_fails_in_part_says_so_and_keeps_what_is_left(run: Commands) -> None:
-    await run("migrate")
-    async with embedded_runtime(run):
+async def test_a_job_that_fails_in_part_says_so_and_keeps_what_is_left(run_again: Commands) -> None:
+    async with embedded_runtime(run_again):
         stuck = await make_file(status=FileStatus.PURGING)
-    (run.data_dir / "files" / stuck.storage_key / "in the way").mkdir(parents=True)
+    (run_again.data_dir / "files" / stuck.storage_key / "in the way").mkdir(parents=True)
 
-    result = await run("run-job", "expired_upload_cleanup")
+    result = await run_again("run-job", "expired_upload_cleanup")
 
     assert result.status == 1
     assert "  files deleted: 0\n" in result.out
     assert "  failed: 1\n" in result.out
-    async with embedded_runtime(run):
+    async with embedded_runtime(run_again):
         assert (await File.get(id=stuck.id)).purge_attempts == 1
 
 
@@ -244,16 +251,16 @@ async def test_a_job_nobody_knows_is_refused(run: Commands) -> None:
     assert all(job.value in result.err for job in JobName)
 
 
-async def test_every_job_can_be_run_and_leaves_a_row(run_on_database: Commands, runtime: Runtime) -> None:
+async def test_every_job_can_be_run_and_leaves_a_row(run_on_server: Commands, runtime: Runtime) -> None:
     for job in JobName:
-        result = await run_on_database("run-job", job.value)
+        result = await run_on_server("run-job", job.value)
         assert (result.status, result.err) == (0, "")
         assert result.out.startswith(f"{job.value}: done\n")
         found = await JobRun.get(job=job)
         assert (found.status, found.dry_run, found.requested_by_id) == (JobStatus.SUCCEEDED, False, None)
     assert (
         "  users checked: 0\n  users updated: 0\n  discrepancies: 0\n"
-        in (await run_on_database("run-job", "quota_reconciliation", "--dry-run")).out
+        in (await run_on_server("run-job", "quota_reconciliation", "--dry-run")).out
     )
     assert await JobRun.filter(dry_run=True).count() == 1
 
