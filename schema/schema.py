@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import aclosing
+from functools import cache
 from typing import Any, TypeVar
 
 import strawberry
@@ -69,6 +70,20 @@ class Subscription(FileSubscriptions, LimitSubscriptions, OperationSubscriptions
     """The root of subscriptions."""
 
 
+@cache
+def _types() -> strawberry.Schema:
+    """The types. They are the same in all schemas of a process, nobody changes them, and they take a quarter of a second."""
+    made = strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map=SCALARS),
+        extensions=[UploadRules],
+    )
+    _leave_out_null_defaults(made._schema)
+    return made
+
+
 class SatchelSchema(strawberry.Schema):
     """Strawberry's schema, with every operation in a context of its own and every error as the table has it."""
 
@@ -80,14 +95,7 @@ class SatchelSchema(strawberry.Schema):
         persisted: PersistedQueries | None = None,
         plans: bool = True,
     ) -> None:
-        super().__init__(
-            query=Query,
-            mutation=Mutation,
-            subscription=Subscription,
-            config=StrawberryConfig(scalar_map=SCALARS),
-            extensions=[UploadRules],
-        )
-        _leave_out_null_defaults(self._schema)
+        vars(self).update(vars(_types()))  # and not made again by Strawberry's own constructor
         self.documents = Documents(self._schema, bounds=bounds, introspection=introspection)
         self.operations = Operations(self._schema, plans=plans, suggestions=introspection)
         self.subscriptions = Subscriptions(self._schema)
