@@ -1,6 +1,7 @@
 """The plugins of the test suite. Fixtures live in tests/fixtures, one file for each thing they provide."""
 
 pytest_plugins = [
+    "tests.fixtures.heap",
     "tests.fixtures.measuring",
     "tests.fixtures.hypothesis_profiles",
     "tests.fixtures.folders",

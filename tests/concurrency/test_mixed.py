@@ -98,11 +98,11 @@ async def crowd_on(site: Site, servers: list[AppServer], *, operations: int) -> 
 
 
 async def test_many_clients_on_one_machine(site: Site) -> None:
-    await crowd_on(site, [await site.start()], operations=640)
+    await crowd_on(site, [await site.start()], operations=400)
 
 
 async def test_many_clients_of_two_servers_on_one_database_and_bucket(s3_site: Site) -> None:
-    await crowd_on(s3_site, [await s3_site.start(), await s3_site.start()], operations=640)
+    await crowd_on(s3_site, [await s3_site.start(), await s3_site.start()], operations=400)
 
 
 @pytest.mark.long
