@@ -15,10 +15,11 @@ RUN python -m venv /opt/satchel \
     && /opt/satchel/bin/pip install --no-cache-dir --no-deps --require-hashes --only-binary=:all: -r requirements-runtime.lock
 
 FROM python:3.13.14-slim-trixie@sha256:6771159cd4fa5d9bba1258caf0b82e6b73458c694d178ad97c5e925c2d0e1a91
-# /data is for local storage and the embedded database only; with PostgreSQL and S3 nothing is kept in the container.
+# /data is for local storage and the embedded database only, and nobody else reads it; with PostgreSQL and S3 nothing is kept in
+# the container.
 RUN groupadd --gid 10001 satchel \
     && useradd --uid 10001 --gid satchel --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin satchel \
-    && install --directory --owner satchel --group satchel /data
+    && install --directory --mode 0700 --owner satchel --group satchel /data
 WORKDIR /srv/satchel
 COPY --from=packages /opt/satchel /opt/satchel
 COPY app app
