@@ -89,7 +89,7 @@ faults: venv ## Kill, cut off and slow down every part of a deployment, for some
 	@$(RUN) tests.faults.driver --plan short $(ARGS)
 
 .PHONY: faults-full
-faults-full: venv ## The same with hundreds of kills, in half an hour
+faults-full: venv ## The same with hundreds of kills, in 30 to 45 minutes
 	@$(RUN) tests.faults.driver --plan full $(ARGS)
 
 .PHONY: lock
