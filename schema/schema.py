@@ -95,7 +95,8 @@ class SatchelSchema(strawberry.Schema):
         persisted: PersistedQueries | None = None,
         plans: bool = True,
     ) -> None:
-        vars(self).update(vars(_types()))  # and not made again by Strawberry's own constructor
+        # Not made again by Strawberry's own constructor. `info.schema` is the one without rules, and only to be asked for types.
+        vars(self).update(vars(_types()))
         self.documents = Documents(self._schema, bounds=bounds, introspection=introspection)
         self.operations = Operations(self._schema, plans=plans, suggestions=introspection)
         self.subscriptions = Subscriptions(self._schema)

@@ -72,7 +72,7 @@ def run(tmp_path: Path) -> Commands:
 
 @pytest.fixture
 def run_again(tmp_path: Path, migrated_folder: Callable[[Path], Path]) -> Commands:
-    """Where commands have been run before."""
+    """Where the embedded database is migrated already."""
     return Commands(migrated_folder(tmp_path / "data"))
 
 
@@ -84,7 +84,7 @@ def run_on_server(tmp_path: Path, postgres_url: str) -> Commands:
 
 @pytest.fixture
 async def runtime(postgres_url: str, tmp_path: Path) -> AsyncIterator[Runtime]:
-    """The services of that deployment."""
+    """The services of what `run_on_server` runs on."""
     settings = Settings.load(database_url=postgres_url, data_dir=tmp_path / "data", secret_key=SECRET)
     async with open_runtime(settings) as opened:
         opened.database.bind()

@@ -21,7 +21,7 @@ ME = "{ me { email quota { usedBytes quotaBytes source } } }"
 
 
 async def ask(server: AppServer, query: str, headers: dict[str, str]) -> dict[str, object]:
-    async with httpx.AsyncClient(headers=headers) as client:
+    async with httpx.AsyncClient(headers=headers, timeout=60) as client:
         reply = await client.post(server.graphql_url, json={"query": query})
     answer: dict[str, object] = reply.json()["data"]["me"]
     return answer
@@ -33,8 +33,8 @@ def printed_headers(server: AppServer) -> dict[str, dict[str, str]]:
     return {email: json.loads(line) for email, line in found}
 
 
-async def test_the_demo_prints_headers_that_work_as_they_stand(serve: Serve) -> None:
-    server = await serve(arguments=("serve", "--demo"))
+async def test_the_demo_prints_headers_that_work_as_they_stand(serve: Serve, tmp_path: Path) -> None:
+    server = await serve(arguments=("serve", "--demo"), data_dir=tmp_path / "on" / "a fresh machine")
     headers = printed_headers(server)
     assert len(headers) == 6
     for email, header in headers.items():

@@ -169,9 +169,9 @@ async def test_a_byte_now_and_then_is_not_enough(url: str, first: bytes, then: b
 
 async def test_a_body_at_its_pace_is_read_to_its_end_however_long_it_takes(patient_url: str) -> None:
     async with connected(patient_url) as connection:
-        await connection.send(_POST + b"Content-Length: 1200\r\nConnection: close\r\n\r\n")
-        for _ in range(12):  # 250 bytes a second, for longer than a body may stand still
-            await connection.send(b"x" * 100)
+        await connection.send(_POST + b"Content-Length: 12000\r\nConnection: close\r\n\r\n")
+        for _ in range(12):  # 2,500 bytes a second, for longer than a body may stand still
+            await connection.send(b"x" * 1000)
             await asyncio.sleep(0.4)
         answer = await _rest(connection)
 

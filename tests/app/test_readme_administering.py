@@ -59,7 +59,7 @@ async def test_one_query_tells_why_and_five_mutations_put_it_right(serve: Serve)
     question, changes = _blocks()
     assert len(_operations(question)) == 1
     assert len(_operations(changes)) == 5
-    async with httpx.AsyncClient(base_url=server.base_url) as client:
+    async with httpx.AsyncClient(base_url=server.base_url, timeout=60) as client:
         admin = Admin(client)
         await admin.log_in("admin@demo.example")
         why = _operations(question)[0]

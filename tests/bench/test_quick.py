@@ -62,7 +62,7 @@ def _key(row: dict[str, Any]) -> tuple[str, str | None]:
     return row["what"], row["reference"] if row["reference"] in _BY_SIDE else None
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "parts, expected",
     [

@@ -21,6 +21,7 @@ const browser = await chromium.launchPersistentContext(profile, {
   ],
   viewport: { width: 1500, height: 900 },
 });
+browser.setDefaultTimeout(180_000); // of a busy machine
 const page = browser.pages()[0];
 const strangers = [];
 const problems = [];

@@ -19,7 +19,7 @@ from tests.fixtures.node import Node, NodeScript
 from tests.fixtures.server import AppServer, Serve
 
 RENAMERS = 10  # files that are renamed side by side
-_PATIENCE = 40
+_PATIENCE = 120
 
 _UPLOAD = "mutation ($file: Upload!) { uploadFile(input: {file: $file}) { file { id uuid } } }"
 _RENAME = "mutation ($id: ID!, $name: String!) { renameFile(input: {id: $id, name: $name}) { file { id } } }"

@@ -8,7 +8,7 @@ from tests.fixtures.app import Satchel
 from tests.fixtures.node import Node, NodeScript
 from tests.fixtures.watching import subscribed
 
-_PATIENCE = 20
+_PATIENCE = 120
 
 
 @pytest.fixture(params=["sse.js", "multipart.js", "urql-subscription.js"])

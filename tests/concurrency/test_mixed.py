@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.requirement("R2"), pytest.mark.requirement("R6")]
 
 PEOPLE = 20
 CLIENTS = 16
-QUOTA = 200_000
+QUOTA = 125_000
 LARGEST = 40_000
 
 _MUTATIONS = {
@@ -91,6 +91,7 @@ async def crowd_on(site: Site, servers: list[AppServer], *, operations: int) -> 
     assert unexpected == {}
     for what in _WEIGHTS:
         assert crowd.outcomes[what, None] > 0, crowd.outcomes
+    assert crowd.outcomes["upload", "QUOTA_EXCEEDED"] > 0, crowd.outcomes
     await assert_ledger_is_true(site.database)
     used = await site.database.fetch("SELECT MAX(used_bytes) AS most FROM user_storage")
     assert 0 < used[0]["most"] <= QUOTA

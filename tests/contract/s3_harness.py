@@ -46,7 +46,7 @@ class S3Harness:
         self.server = server
         self.bucket = bucket
         self.config = config_for(server, bucket, **options)
-        self.backend: Backend = S3Backend(self.config, location="main")
+        self.backend: Backend = S3Backend(self.config, location="main", grace_seconds=60)
 
     def expires_in(self, seconds: float) -> datetime:
         # A whole second, as the store counts.

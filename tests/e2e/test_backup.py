@@ -20,14 +20,14 @@ LOGIN = 'mutation { login(input: {email: "student@demo.example", password: "%s"}
 
 async def ask(server: AppServer, query: str, token: str = "") -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with httpx.AsyncClient(headers=headers) as client:
+    async with httpx.AsyncClient(headers=headers, timeout=60) as client:
         answer: dict[str, Any] = (await client.post(server.graphql_url, json={"query": query})).json()
     return answer
 
 
 async def upload(server: AppServer, token: str, content: bytes) -> str:
     operations = json.dumps({"query": UPLOAD, "variables": {"file": None}})
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as client:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
         reply = await client.post(
             server.graphql_url,
             data={"operations": operations, "map": '{"0": ["variables.file"]}'},
@@ -43,7 +43,7 @@ async def content_of(server: AppServer, token: str, file_id: str) -> bytes | Non
     if answer["data"]["file"] is None:
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["NOT_FOUND"]
         return None
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         return (await client.get(answer["data"]["file"]["signedUrl"]["url"])).raise_for_status().content
 
 

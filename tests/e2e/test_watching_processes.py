@@ -59,7 +59,7 @@ async def listens(watcher: Watcher, server: AppServer, user: User) -> None:
 
 @pytest.mark.requirement("R49")
 async def test_what_happens_in_one_process_is_seen_in_another(deployment: Deployment, serve: Serve) -> None:
-    environment = {name.upper(): value for name, value in deployment.values.items()}
+    environment = {name.upper(): value for name, value in deployment.values.items()} | {"SHUTDOWN_GRACE_SECONDS": "600"}
     here, there = await serve(environment), await serve(environment)
     system_admin, admin, student = await make_user(is_system_admin=True), await make_user(), await make_user()
     school = await make_group()
@@ -94,13 +94,13 @@ async def test_what_happens_in_one_process_is_seen_in_another(deployment: Deploy
 
 
 async def _stops_at_once(server: AppServer, user: User) -> None:
-    """Although there are a socket and a stream that would go on for ever, and 30 seconds for requests in flight."""
+    """Although there are a socket and a stream that would go on for ever, and minutes for requests in flight."""
     headers = {"Authorization": f"Bearer {token_of(user)}", "Accept": "text/event-stream"}
     async with watching(server.graphql_url, token_of(user)) as watcher, httpx.AsyncClient(timeout=PATIENCE) as client:
         await watcher.subscribe(EVENTS)
         async with client.stream("POST", server.graphql_url, json={"query": EVENTS}, headers=headers) as stream:
             texts = stream.aiter_text()
             assert await anext(texts) == ":\n\n"
-            await server.terminate(15.0)
+            await server.terminate(60.0)
             assert "complete" not in "".join([text async for text in texts])  # there is more, elsewhere
         assert await watcher.closed() == 1012

@@ -22,7 +22,7 @@ def drive(folder: Path, *arguments: str) -> tuple[int, Any, str]:
     return done.returncode, json.loads(report.read_text())["all"], done.stdout + done.stderr
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_everybody_does_everything_while_processes_are_killed(tmp_path: Path) -> None:
     status, result, told = drive(tmp_path, "--plan", "least")
     assert result["violations"] == [], told
@@ -34,7 +34,7 @@ def test_everybody_does_everything_while_processes_are_killed(tmp_path: Path) ->
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 def test_a_quota_that_is_read_and_then_written_is_noticed(tmp_path: Path) -> None:
     status, result, told = drive(tmp_path, "--only", "stampede", "--rounds", "1", "--break", "racy-quota")
     assert status == 1, told
@@ -42,7 +42,7 @@ def test_a_quota_that_is_read_and_then_written_is_noticed(tmp_path: Path) -> Non
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 def test_an_expiry_job_that_does_nothing_is_noticed(tmp_path: Path) -> None:
     status, result, told = drive(tmp_path, "--only", "hang up", "--rounds", "1", "--break", "no-expiry")
     assert status == 1, told

@@ -160,7 +160,7 @@ async def test_a_server_that_is_told_to_stop_does_not_wait_for_ever(site: Site) 
             return FileStatus.PENDING in (await site.states(person.user)).values()
 
         await until(reserved)
-        await server.terminate(15)
+        await server.terminate(60)
     # An orderly end: what was in flight has been given up by the server itself.
     assert await recorded(site.database, person.user.id) == (0, 0)
     await site.sweep()

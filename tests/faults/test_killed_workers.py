@@ -94,17 +94,17 @@ async def test_two_kills_among_three_workers_on_local_files(deployment: Deployme
 
 @pytest.mark.long
 async def test_five_kills_among_three_workers_on_ten_thousand_files_in_s3(
-    deployment: Deployment, s3_server: S3Server, s3_bucket: str
+    deployment: Deployment, s3_server: S3Server, used_bucket: str
 ) -> None:
-    deployment.values |= in_bucket(s3_server, s3_bucket)
+    deployment.values |= in_bucket(s3_server, used_bucket)
     await _killed_among_three(deployment, files=10_000, kills=5)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 async def test_two_kills_among_three_workers_on_files_in_s3(
-    deployment: Deployment, s3_server: S3Server, s3_bucket: str
+    deployment: Deployment, s3_server: S3Server, used_bucket: str
 ) -> None:
-    deployment.values |= in_bucket(s3_server, s3_bucket)
+    deployment.values |= in_bucket(s3_server, used_bucket)
     await _killed_among_three(deployment, files=2000, kills=2)
 
 

@@ -120,10 +120,10 @@ async def test_a_failure_that_passes_is_not_noticed(faulty: FaultyStore, way: Wa
 @pytest.mark.parametrize("hinted", [False, True])
 async def test_a_store_that_goes_on_slowly_is_waited_for(faulty: FaultyStore, hinted: bool) -> None:
     """The bound is on one step without any progress, not on the whole."""
-    key, way, allowed = new_key(), Way((32 if hinted else 4) * 1024 * 1024, hinted=hinted), 4
-    # The whole takes twice the time that is allowed for a step. In a connection some 4 MiB are on their way, which the sender
-    # takes for sent; a part of its own takes half of that time.
-    faulty.proxy.inject(Slow(way.size / (2 * allowed) if hinted else PART_BYTES * 2 / allowed), when=is_upload)
+    key, way, allowed = new_key(), Way((32 if hinted else 13) * 1024 * 1024, hinted=hinted), 6
+    # The whole takes more than the time that is allowed for a step; a step takes a twelfth of it, so that a machine may pause. In
+    # one connection some 4 MiB are on their way, which the sender takes for sent.
+    faulty.proxy.inject(Slow(way.size / (1.2 * allowed) if hinted else PART_BYTES * 12 / allowed), when=is_upload)
     started = asyncio.get_running_loop().time()
     async with faulty.another(timeout_seconds=allowed) as slow:
         assert await write(slow, key, way) == way.size
@@ -191,9 +191,9 @@ async def test_one_part_that_fails_for_good_fails_the_upload_and_stops_the_sende
             yield bytes(PART_BYTES)
 
     faulty.proxy.inject(Says(403, "AccessDenied"), when=is_part(2))
-    with pytest.raises(StorageError) as failure:
-        async with asyncio.timeout(IN_TIME_SECONDS):
-            await faulty.backend.write(key, source(), digest=NoDigest())
+    async with faulty.another(timeout_seconds=PATIENT_SECONDS, grace_seconds=PATIENT_SECONDS) as store:
+        with pytest.raises(StorageError) as failure:
+            await store.backend.write(key, source(), digest=NoDigest())
     assert failure.value.code == "DENIED"
     assert taken < 100 * PART_BYTES
     assert await faulty.keys() == []

@@ -133,6 +133,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
             f"{url}/graphql",
             json={"query": f'{{ file(id: "{file}") {{ signedUrl {{ url }} }} }}'},
             headers={"Authorization": f"Bearer {student}"},
+            timeout=60,
         )
         signed = answer.json()["data"]["file"]["signedUrl"]["url"].removeprefix(url)
         yield Target(process, port, folder, {STUDENT: student, ADMIN: admin, FILE: file, SIGNED: signed})

@@ -31,6 +31,16 @@ def test_the_checked_in_text_is_the_printed_schema() -> None:
     assert PATH.read_text(encoding="utf-8") == printed()
 
 
+def test_schemas_have_their_types_in_common_and_nothing_else() -> None:
+    open_, closed = SatchelSchema(), SatchelSchema(introspection=False)
+    assert open_._schema is closed._schema
+    for own in ("documents", "operations", "subscriptions"):
+        assert getattr(open_, own) is not getattr(closed, own)
+    query = "{ __schema { queryType { name } } }"
+    assert open_.documents.prepare(query).errors == ()
+    assert closed.documents.prepare(query).errors != ()
+
+
 def test_node_finds_every_type_that_is_a_node(schema: SatchelSchema) -> None:
     nodes = {
         name

@@ -1,4 +1,7 @@
-"""How much work something is, in a measure that is the same on every machine, however busy: the calls that Python makes."""
+"""How much work something is, in a measure that is the same on every machine, however busy: the calls that Python makes.
+
+What a loop does without calls, and how long one call of C takes, are not seen; `tests/bench` measures the time.
+"""
 
 import sys
 from collections.abc import Iterator

@@ -141,7 +141,7 @@ asyncio.run(main())
 
 def test_a_process_that_hangs_while_it_stops_is_ended() -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", _HANGING], cwd=ROOT, timeout=30, check=False, capture_output=True, text=True
+        [sys.executable, "-c", _HANGING], cwd=ROOT, timeout=120, check=False, capture_output=True, text=True
     )
     assert ended.returncode == EXIT_FORCED
     assert "worker.stop_forced" in ended.stdout + ended.stderr
@@ -167,7 +167,13 @@ async def test_runs_are_asked_for_and_done_while_redis_is_away_and_after(
         messages = worker.log().count("Executing task work_on_run")
         run = await runtime.jobs.request(None, CLEANUP)
         assert (await deployment.ended(run)).status is JobStatus.SUCCEEDED
-    assert worker.log().count("Executing task work_on_run") == messages + 1
+
+    def executed() -> int:
+        return worker.log().count("Executing task work_on_run") - messages
+
+    # A worker that looks by itself may have been quicker than the message.
+    await asyncio.to_thread(worker.process.wait_until, lambda: executed() > 0, 60)
+    assert executed() == 1
     assert await worker.terminate() == 0
     assert "Traceback" not in worker.log()
 
@@ -181,7 +187,7 @@ async def test_processes_start_without_redis_and_find_it_later(
     worker = await deployment.start("worker")
     scheduler = await deployment.start("scheduler")
     server = await serve({name.upper(): value for name, value in deployment.values.items()})
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         assert (await client.get(f"{server.base_url}/readyz")).status_code == 200
     async with asyncio.timeout(30):
         while await JobRun.filter(status=JobStatus.SUCCEEDED).count() < len(JobName):  # noqa: ASYNC110 - in other processes
@@ -204,9 +210,10 @@ async def test_several_workers_share_one_run(deployment: Deployment) -> None:
 async def test_an_idle_worker_and_an_idle_scheduler_stop_at_once(deployment: Deployment) -> None:
     worker, scheduler = await deployment.start("worker"), await deployment.start("scheduler")
     await worker.says("jobs.listening")
-    started = asyncio.get_running_loop().time()
     assert [await worker.terminate(), await scheduler.terminate()] == [0, 0]
-    assert asyncio.get_running_loop().time() - started < 20  # far from the time after which it is forced
+    assert [
+        process.said(f"{kind}.stop_forced") for process, kind in ((worker, "worker"), (scheduler, "scheduler"))
+    ] == [0, 0]
 
 
 @pytest.mark.parametrize("kind", ["worker", "scheduler"])

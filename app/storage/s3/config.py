@@ -1,9 +1,12 @@
 """What an S3 store is reached by, and how hard it is driven."""
 
 import ipaddress
+import os
 import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
+
+from botocore.httpsession import get_cert_path
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -63,6 +66,11 @@ class S3Config:
         return (self.endpoint or f"https://s3.{self.region}.amazonaws.com").rstrip("/")
 
     @property
+    def over_tls(self) -> bool:
+        """Whether this process reaches the store over TLS, in whatever letters the endpoint says so."""
+        return urlsplit(self.endpoint_url).scheme == "https"
+
+    @property
     def address(self) -> "Address":
         """Where this process reaches the bucket."""
         return Address.of(self.endpoint_url, self.bucket, path_style=self.path_style)
@@ -98,6 +106,11 @@ class Address:
     def path(self, key: str) -> str:
         """The path of an object. Keys are plain ASCII that needs no escaping (R12), and so is the name of the identity."""
         return f"{self.root}/{key}"
+
+
+def authorities() -> str:
+    """The file of the certificate authorities that vouch for a store: those of AWS_CA_BUNDLE, or the vendor's library's own."""
+    return os.environ.get("AWS_CA_BUNDLE") or str(get_cert_path(True))
 
 
 def _is_ip(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""The control plane: everything but bodies, through one client of the vendor's library for the whole process.
+"""The control plane: everything but bodies, through one client of the vendor's library for each bucket.
 
 No body goes this way. The library announces bodies with `Expect: 100-continue`, and then waits without any bound for a
 server that does not answer that.
@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from app.storage.backend import PAGE_OBJECTS, ObjectInfo
 from app.storage.errors import ObjectNotFound, Reason, StorageError, Unavailable
-from app.storage.s3.config import S3Config
+from app.storage.s3.config import S3Config, authorities
 from app.storage.s3.errors import S3Refused, meaning_of, translated
 from app.storage.s3.patience import Patience
 from app.telemetry.tracing import SpanKind, span
@@ -38,9 +38,7 @@ class Begun:
 
 @functools.cache
 def _library() -> aioboto3.Session:
-    """What the vendor's library has read about S3: nearly all that a client costs, 70 ms of CPU time, and once in a process. The
-    keys are each client's own.
-    """
+    """Reads the library's descriptions of S3, 70 ms of CPU time, once in a process. Keys and connections are each client's own."""
     return aioboto3.Session()
 
 
@@ -67,6 +65,8 @@ class Control:
             # Newer checksum headers only where S3 insists on them: other stores may refuse them.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
+            # Behind a proxy the library checks no certificate unless it is told this.
+            proxies_config={"proxy_ca_bundle": authorities()} if config.over_tls else None,
         )
         client = _library().client(
             "s3",
@@ -75,8 +75,8 @@ class Control:
             aws_access_key_id=config.access_key_id,
             aws_secret_access_key=config.secret_access_key,
             config=settings,
-            # None: by the authorities that the environment names. Without TLS they are not even read, which takes 50 ms.
-            verify=None if config.endpoint_url.startswith("https:") else False,
+            # None: by whom the environment trusts. Without TLS the authorities need not be read, which takes 50 ms.
+            verify=None if config.over_tls else False,
         )
         self._client = await self._opened.enter_async_context(client)
 

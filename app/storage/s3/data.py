@@ -5,7 +5,6 @@ The vendor's library costs 1.4 ms of CPU time a call, more than all the rest of 
 
 import asyncio
 import contextlib
-import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -14,13 +13,12 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from botocore.httpsession import get_cert_path
 from yarl import URL
 
 from app.storage.backend import BATCH_BYTES
 from app.storage.errors import IntegrityFailed, Reason, Unavailable
 from app.storage.s3.body import Body, Outgoing, Passage
-from app.storage.s3.config import S3Config
+from app.storage.s3.config import S3Config, authorities
 from app.storage.s3.errors import PASSING_STATUSES, S3Refused, translated
 from app.storage.s3.patience import Patience
 from app.storage.s3.signing import Signer, query_string
@@ -51,7 +49,7 @@ class DataPlane:
         """Make the session. No connection is made yet."""
         url = self._config.endpoint_url
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=_ssl_context(url)),
+            connector=aiohttp.TCPConnector(limit=0, ssl=_ssl_context(self._config)),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Bounds that know what progress is are set around every call.
             timeout=aiohttp.ClientTimeout(total=None),
@@ -194,12 +192,12 @@ async def _error_body(answer: aiohttp.ClientResponse) -> bytes:
     return received
 
 
-def _ssl_context(url: str) -> ssl.SSLContext | bool:
-    """Trusts what the vendor's library trusts, AWS_CA_BUNDLE included, and what the system trusts."""
-    if not url.startswith("https:"):
+def _ssl_context(config: S3Config) -> ssl.SSLContext | bool:
+    """Trusts whom the vendor's library trusts, and whom the system trusts."""
+    if not config.over_tls:
         return True
     context = ssl.create_default_context()
-    context.load_verify_locations(os.environ.get("AWS_CA_BUNDLE") or get_cert_path(True))
+    context.load_verify_locations(authorities())
     return context
 
 

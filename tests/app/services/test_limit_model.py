@@ -153,14 +153,14 @@ async def _opened(url: str) -> AsyncGenerator[Database, None]:
         await database.close()
 
 
-@pytest.mark.timeout(600)  # of a machine that has other things to do
+@pytest.mark.timeout(1800)  # of a machine that has other things to do
 @settings(_shared, max_examples=100, derandomize=True, database=None)
 @given(forest=forests())
 async def test_limits_are_those_of_the_rule(sqlite: Database, forest: Forest) -> None:
     await _compare(sqlite, forest)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 @settings(_shared, max_examples=15, derandomize=True, database=None)
 @given(forest=forests())
 async def test_so_they_are_on_postgresql(postgresql: Database, forest: Forest) -> None:

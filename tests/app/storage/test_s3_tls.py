@@ -1,7 +1,9 @@
 """An S3 store behind TLS: its certificate is checked, by both halves of the backend (R9)."""
 
+import asyncio
+import contextlib
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,22 +65,77 @@ def server(certificate: tuple[Path, Path]) -> Iterator[S3Server]:
     process.stop()
 
 
+class Tunnels:
+    """A proxy that only lets through what asks for a tunnel, and counts that."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self._ends: list[asyncio.StreamWriter] = []
+        self._served: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """End all connections, and wait for that."""
+        for end in self._ends:
+            end.close()
+        await asyncio.gather(*self._served)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One more connection."""
+        self._served.add(asyncio.create_task(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method, target, *_ = (await reader.readuntil(b"\r\n\r\n")).split()
+        assert method == b"CONNECT"
+        host, port = target.decode().rsplit(":", 1)
+        there, back = await asyncio.open_connection(host, int(port))
+        self.made += 1
+        self._ends += (writer, back)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(self._pass_on(reader, back), self._pass_on(there, writer))
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.fixture(params=["directly", "through a proxy"])
+async def tunnels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Tunnels | None]:
+    """The way to the store: none, or a proxy that the environment names."""
+    if request.param == "directly":
+        yield None
+        return
+    tunnels = Tunnels()
+    proxy = await asyncio.start_server(tunnels.accept, "127.0.0.1")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+    yield tunnels
+    proxy.close()
+    await tunnels.close()
+
+
 async def test_a_store_with_a_certificate_that_is_trusted_is_used(
-    server: S3Server, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    server: S3Server, certificate: tuple[Path, Path], tunnels: Tunnels | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
-    bucket = server.create_bucket()
+    bucket = await asyncio.to_thread(server.create_bucket)  # the proxy, if there is one, is served meanwhile
     async with opened(config_for(server, bucket)) as backend:
         for size in (10_000, 9 * 1024 * 1024):
             key = new_key()
             assert await backend.write(key, quickly(size), digest=NoDigest(), size_hint=size) == size
             assert await fetch(backend, key) == data_of(size)
             await backend.delete(key)
+    assert tunnels is None or tunnels.made > 1
     server.close()
 
 
-async def test_a_store_with_a_certificate_that_is_not_trusted_is_not(server: S3Server) -> None:
-    async with opened(config_for(server, "any-bucket")) as backend:
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+async def test_a_store_with_a_certificate_that_is_not_trusted_is_not(
+    server: S3Server, tunnels: Tunnels | None, scheme: str
+) -> None:
+    endpoint = server.endpoint.replace("https", scheme)
+    async with opened(config_for(server, "any-bucket", endpoint=endpoint)) as backend:
         for call in (
             backend.check(),
             backend.read_identity(),
@@ -87,3 +144,4 @@ async def test_a_store_with_a_certificate_that_is_not_trusted_is_not(server: S3S
             with pytest.raises(Unavailable) as failure:
                 await call
             assert failure.value.reason is Reason.UNREACHABLE
+    assert tunnels is None or tunnels.made > 0

@@ -194,7 +194,7 @@ async def test_what_a_source_raises_is_passed_on_as_it_is(storage: Storage) -> N
 @pytest.mark.requirement("R13")
 async def test_a_store_that_does_not_answer_is_given_up(impatient: Storage, backend: StuckBackend) -> None:
     key = new_key()
-    await impatient.write("main", key, chunks_of(data_of(600_000)))
+    await impatient.write("main", key, chunks_of(data_of(600_000), 60_000))
     backend.stuck = True
 
     async def list_all() -> list[ObjectInfo]:
@@ -224,7 +224,7 @@ async def test_a_store_that_does_not_answer_is_given_up(impatient: Storage, back
 @pytest.mark.requirement("R13")
 async def test_a_read_that_gets_stuck_in_the_middle_is_given_up(impatient: Storage, backend: StuckBackend) -> None:
     key = new_key()
-    await impatient.write("main", key, chunks_of(data_of(600_000)))
+    await impatient.write("main", key, chunks_of(data_of(600_000), 60_000))
     async with impatient.read("main", key) as pieces:
         assert len(await anext(pieces)) > 0
         backend.stuck = True

@@ -30,7 +30,7 @@ async def test_a_job_that_a_request_asks_for_is_part_of_its_trace_in_another_pro
     admin = await make_user(is_system_admin=True)
     token = Tokens(SECRET.encode(), clock=SystemClock(), expires_seconds=3600).issue(admin.id, 0).token
     headers = {"authorization": f"Bearer {token}", "traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
-    async with httpx.AsyncClient(headers=headers) as client:
+    async with httpx.AsyncClient(headers=headers, timeout=60) as client:
         answer = await client.post(server.graphql_url, json={"query": RUN_JOB})
     run_id = answer.json()["data"]["runJob"]["jobRun"]["uuid"]
 
@@ -55,7 +55,7 @@ async def test_a_job_that_a_request_asks_for_is_part_of_its_trace_in_another_pro
 
 async def test_a_collector_that_is_away_keeps_no_server_from_serving_or_stopping(serve: Serve) -> None:
     server = await serve({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_BSP_SCHEDULE_DELAY": "100"})
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         for _ in range(3):
             assert (await client.post(server.graphql_url, json={"query": "{ __typename }"})).status_code == 200
     assert await server.terminate() in {0, 143}

@@ -34,7 +34,7 @@ async def test_every_process_shows_what_it_counts(deployment: Deployment, serve:
         await deployment.ended(await runtime.jobs.request(None, JobName.ORPHANED_FILE_CLEANUP))
 
     headers = {"authorization": "Bearer let me see them"}
-    async with httpx.AsyncClient(headers=headers) as client:
+    async with httpx.AsyncClient(headers=headers, timeout=60) as client:
         worker = await scrape(client, f"http://127.0.0.1:{ports['worker']}/metrics")
         assert worker.value("cleanup_files_deleted_total", job_name=JobName.ORPHANED_FILE_CLEANUP.value) == 3
         scheduler = await scrape(client, f"http://127.0.0.1:{ports['scheduler']}/metrics")
@@ -56,7 +56,7 @@ async def test_without_redis_a_server_is_degraded_and_says_so(
     redis = valkey()
     environment = {"REDIS_URL": redis.url, "DATABASE_URL": sqlite_url, "SECRET_KEY": "k" * 32}
     server = await serve(environment)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         assert (await _json(client, f"{server.base_url}/readyz"))[1]["status"] == "ready"
         await asyncio.to_thread(redis.stop)
         status, ready = await _json(client, f"{server.base_url}/readyz")

@@ -12,7 +12,7 @@ from tests.fixtures.server import ROOT, inherited_environment
 from tests.fixtures.servers.ports import free_port
 from tests.fixtures.servers.process import Command, ServerProcess
 
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _END_SECONDS = 45.0
 
 

@@ -201,7 +201,7 @@ async def trials_everywhere(school_database_url: str, tmp_path: Path) -> AsyncIt
         made.assert_enough()
 
 
-@pytest.mark.timeout(600)  # of a machine that has other things to do
+@pytest.mark.timeout(1800)  # of a machine that has other things to do
 @short
 @given(st.randoms(use_true_random=True))
 async def test_every_answer_is_that_of_the_table(trials: Trials, chance: Random) -> None:

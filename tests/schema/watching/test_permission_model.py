@@ -163,7 +163,7 @@ async def trials(sqlite_url: str, tmp_path: Path) -> AsyncIterator[Trials]:
         assert made.heard >= 10 or not made.whole
 
 
-@pytest.mark.timeout(600)  # of a machine that has other things to do
+@pytest.mark.timeout(1800)  # of a machine that has other things to do
 @short
 @given(st.randoms(use_true_random=True))
 async def test_everybody_hears_of_what_the_table_says_and_of_nothing_else(trials: Trials, chance: Random) -> None:
