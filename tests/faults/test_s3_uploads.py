@@ -193,7 +193,8 @@ async def test_one_part_that_fails_for_good_fails_the_upload_and_stops_the_sende
     faulty.proxy.inject(Says(403, "AccessDenied"), when=is_part(2))
     async with faulty.another(timeout_seconds=PATIENT_SECONDS, grace_seconds=PATIENT_SECONDS) as store:
         with pytest.raises(StorageError) as failure:
-            await store.backend.write(key, source(), digest=NoDigest())
+            async with asyncio.timeout(IN_TIME_SECONDS):
+                await store.backend.write(key, source(), digest=NoDigest())
     assert failure.value.code == "DENIED"
     assert taken < 100 * PART_BYTES
     assert await faulty.keys() == []
