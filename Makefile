@@ -17,7 +17,9 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 # Arguments for pytest: make test ARGS="-k quota". Part of the tests covers part of the code, so coverage is left out then.
 ARGS ?=
-COVERAGE = $(if $(ARGS),,--cov --cov-report=term)
+COVERAGE_RESULTS = .cache/coverage
+MEASURED = $(if $(ARGS),,COVERAGE_RESULTS=$(CURDIR)/$(COVERAGE_RESULTS))
+REPORT = $(if $(ARGS),:,$(MEASURED) $(RUN) tests.measuring.report)
 # Whether there is a Node that can build GraphiQL, and what builds it unless it is built already.
 NODE = command -v node >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || (a == 20 && b < 19)))'
 GRAPHIQL = app/web/graphiql/build.mjs
@@ -40,11 +42,15 @@ graphiql: ## Build GraphiQL, which then works without the internet (needs Node 2
 
 .PHONY: test
 test: lint types imports clients ## Run all checks and tests, in at most 15 minutes on 2 cores
-	@$(RUN) pytest $(COVERAGE) -n $(WORKERS) --dist worksteal -m "not long" $(ARGS)
+	@rm -rf $(COVERAGE_RESULTS) && mkdir -p $(COVERAGE_RESULTS)
+	@$(MEASURED) $(RUN) pytest -n $(WORKERS) --dist worksteal -m "not long" $(ARGS)
+	@$(REPORT)
 
 .PHONY: test-full
 test-full: lint types imports clients ## The same with the long forms of the tests
-	@$(RUN) pytest $(COVERAGE) -n $(WORKERS) --dist worksteal --timeout=3600 --hypothesis-profile=long $(ARGS)
+	@rm -rf $(COVERAGE_RESULTS) && mkdir -p $(COVERAGE_RESULTS)
+	@$(MEASURED) $(RUN) pytest -n $(WORKERS) --dist worksteal --timeout=3600 --hypothesis-profile=long $(ARGS)
+	@$(REPORT)
 
 COMPOSE = docker compose --file docker-compose.test.yml
 # In one process: the tests empty the Redis database that they are given.
@@ -109,7 +115,7 @@ clean: ## Remove the virtual environment, caches and test results; ./data stays
 # The virtual environment. Its stamp is written last and says what it was made from, so that an interrupted installation,
 # another lock, another Python and a folder that was moved are all seen, and put right. One that is a link to elsewhere is let
 # go and not emptied: others may use it. The lock names everything, so pip is to look for no dependencies: older ones take the
-# newest `coverage` for `coverage[toml]`, and give up on the day that it is not the pinned one.
+# newest `moto` for `moto[s3]`, and give up on the day that it is not the pinned one.
 .PHONY: venv
 venv:
 	@test -n "$(PYTHON)" || { echo "Satchel needs Python 3.11, 3.12 or 3.13, and none was found on the path." >&2; \

@@ -1,8 +1,8 @@
 """The plugins of the test suite. Fixtures live in tests/fixtures, one file for each thing they provide."""
 
 pytest_plugins = [
+    "tests.measuring.plugin",
     "tests.fixtures.heap",
-    "tests.fixtures.measuring",
     "tests.fixtures.hypothesis_profiles",
     "tests.fixtures.folders",
     "tests.fixtures.databases",

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sqlite3
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from app.models import File, FileStatus, JobName, JobRun, JobStatus, User, UserS
 from app.runtime import Runtime, open_runtime
 from app.settings import Settings
 from tests.factories import make_file, make_user
+from tests.measuring import app_command
 
 ROOT = Path(__file__).parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -44,10 +44,7 @@ class Commands:
 
     async def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> Result:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "app",
-            *arguments,
+            *app_command(*arguments),
             cwd=ROOT,
             env=self._environment | variables,
             stdin=asyncio.subprocess.PIPE,

@@ -4,7 +4,6 @@ import asyncio
 import os
 import pty
 import re
-import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from app.settings import Settings
 from tests.factories import make_user
 from tests.fixtures.jobs import many_trashed
 from tests.fixtures.server import ROOT, inherited_environment
+from tests.measuring import app_command
 
 
 @pytest.fixture
@@ -31,10 +31,7 @@ async def on_a_terminal(data_dir: Path, *arguments: str) -> tuple[int, str, str]
     """The status, what was printed, and what the terminal showed."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "app",
-        *arguments,
+        *app_command(*arguments),
         cwd=ROOT,
         env=inherited_environment() | {"DATA_DIR": str(data_dir), "TERM": "xterm"},
         stdout=asyncio.subprocess.PIPE,

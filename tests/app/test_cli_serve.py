@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import socket
-import sys
 from pathlib import Path
 
 import httpx
@@ -16,6 +15,7 @@ from app.settings import Settings
 from tests.factories import make_user
 from tests.fixtures.server import ROOT, AppServer, Serve, inherited_environment
 from tests.fixtures.servers.process import ServerFailed
+from tests.measuring import app_command
 
 ME = "{ me { email quota { usedBytes quotaBytes source } } }"
 
@@ -73,11 +73,7 @@ async def test_without_the_option_there_is_no_demo(server: AppServer) -> None:
 async def test_whoever_asks_a_server_for_its_health_is_answered(server: AppServer) -> None:
     async def health(*arguments: str, **environment: str) -> tuple[int | None, str]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "app",
-            "health",
-            *arguments,
+            *app_command("health", *arguments),
             cwd=ROOT,
             env=inherited_environment() | environment,
             stdout=asyncio.subprocess.PIPE,

@@ -1,6 +1,7 @@
 """The test command: what it runs, on what, and that it is what CI runs."""
 
 import re
+import sys
 import tomllib
 
 import pytest
@@ -9,6 +10,7 @@ from tests.architecture.sources import ROOT
 from tests.fixtures.app import BACKENDS, EVERY_SETUP, SETUPS
 from tests.fixtures.databases import DATABASES
 from tests.fixtures.server import inherited_environment
+from tests.measuring import RESULTS, app_command
 
 _TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
 
@@ -33,15 +35,22 @@ def test_the_integration_tests_run_on_every_database_with_every_backend() -> Non
 
 
 @pytest.mark.requirement("R44")
+def test_coverage_has_branches_and_a_bound_and_is_measured_by_the_test_command() -> None:
+    measured = _TOOLS["slipcover"]
+    assert set(measured["source"]) == set(_TOOLS["importlinter"]["root_packages"])
+    assert measured["branch"] is True
+    assert measured["fail-under"] >= 90
+    for target in ("test", "test-full"):
+        assert re.search(r"\$\(MEASURED\) .*pytest.*\n\t@\$\(REPORT\)\n", recipe(target)), target
+
+
+@pytest.mark.requirement("R44")
 def test_coverage_counts_what_the_integration_tests_reach_in_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = _TOOLS["coverage"]["run"]
-    assert set(run["source"]) == set(_TOOLS["importlinter"]["root_packages"])
-    assert (run["parallel"], run["patch"], run["sigterm"]) == (True, ["subprocess"], True)
-    assert _TOOLS["coverage"]["report"]["fail_under"] >= 90
-    monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "of the test run")
-    assert inherited_environment()["COVERAGE_PROCESS_CONFIG"] == "of the test run"
-    assert "$(COVERAGE)" in recipe("test")
-    assert re.search(r"^COVERAGE = .*--cov --cov-report", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    monkeypatch.delenv(RESULTS, raising=False)
+    assert app_command("serve") == [sys.executable, "-m", "app", "serve"]
+    monkeypatch.setenv(RESULTS, "of the test run")
+    assert app_command("serve") == [sys.executable, "-m", "tests.measuring.process", "app", "serve"]
+    assert inherited_environment()[RESULTS] == "of the test run"
 
 
 @pytest.mark.requirement("R45")

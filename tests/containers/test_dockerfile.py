@@ -36,10 +36,10 @@ missing = {
 
 class Image:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in missing - {"app", "schema", "workers", "coverage"}:
+        if name.partition(".")[0] in missing - {"app", "schema", "workers"}:
             raise ModuleNotFoundError(name, name=name)
 
-for name in missing & {name for name in sys.modules if not name.startswith(("coverage", "_"))}:
+for name in missing & {name for name in sys.modules if not name.startswith("_")}:
     del sys.modules[name]
 sys.meta_path.insert(0, Image())
 import app.cli, app.main, schema.printing, workers.main

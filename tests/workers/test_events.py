@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +14,7 @@ from tests.factories import make_file, make_group, make_user
 from tests.fixtures.deployment import Deployment
 from tests.fixtures.events import next_of
 from tests.fixtures.server import ROOT, inherited_environment
+from tests.measuring import app_command
 
 CLEANUP = JobName.ORPHANED_FILE_CLEANUP
 TOPICS = {"file.purged", "job.progressed", "alert.raised"}
@@ -75,8 +75,7 @@ async def test_a_cleanup_by_hand_is_heard_although_its_process_ends_with_it(depl
         files = await overdue_files(runtime, 5)
         environment = {name.upper(): value for name, value in deployment.values.items()}
         command = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "app", "run-job", CLEANUP.value),
+            *app_command("run-job", CLEANUP.value),
             cwd=ROOT,
             env=inherited_environment() | environment | {"ALERT_ORPHAN_THRESHOLD": "1"},
             stdout=asyncio.subprocess.PIPE,
