@@ -115,7 +115,7 @@ clean: ## Remove the virtual environment, caches and test results; ./data stays
 # The virtual environment. Its stamp is written last and says what it was made from, so that an interrupted installation,
 # another lock, another Python and a folder that was moved are all seen, and put right. One that is a link to elsewhere is let
 # go and not emptied: others may use it. The lock names everything, so pip is to look for no dependencies: older ones take the
-# newest `moto` for `moto[s3]`, and give up on the day that it is not the pinned one.
+# newest `aiobotocore` for `aiobotocore[boto3]`, and give up on the day that it is not the pinned one.
 .PHONY: venv
 venv:
 	@test -n "$(PYTHON)" || { echo "Satchel needs Python 3.11, 3.12 or 3.13, and none was found on the path." >&2; \
