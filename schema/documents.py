@@ -24,7 +24,7 @@ from strawberry.types.graphql import OperationType
 
 from app.errors import QueryTooComplex
 from schema.cost import Bounds, CostRule, FragmentCycle, paged_fields, too_complex
-from schema.errors import VALIDATION_FAILED, plain
+from schema.graphql_errors import VALIDATION_FAILED, plain
 from schema.rates import count_root_fields
 from schema.watching import Shown
 

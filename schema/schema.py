@@ -22,10 +22,10 @@ from schema.classes.queries import ClassQueries
 from schema.context import Context
 from schema.cost import Bounds
 from schema.documents import Documents, Operation
-from schema.errors import log_error, to_graphql_error
 from schema.files.mutations import FileMutations
 from schema.files.queries import FileQueries
 from schema.files.subscriptions import FileSubscriptions
+from schema.graphql_errors import log_error, to_graphql_error
 from schema.groups.mutations import GroupMutations
 from schema.groups.queries import GroupQueries
 from schema.http import is_request_error

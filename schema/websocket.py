@@ -31,7 +31,8 @@ from app.errors import BadUserInput, RateLimited, Unauthenticated
 from app.services.seats import too_many
 from app.web.strict_json import loads
 from schema import http
-from schema.errors import tell, to_graphql_error
+from schema.errors import tell
+from schema.graphql_errors import to_graphql_error
 from schema.sharing import text_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from app import models
 from app.services.uploads import UploadRequest
 from schema.context import Info
 from schema.enums import ErrorCode
-from schema.errors import Told, settled
+from schema.errors import Told
 from schema.fields import INPUT, field, mutation
 from schema.files.inputs import (
     DeleteFileInput,
@@ -21,6 +21,7 @@ from schema.files.inputs import (
     UploadFilesInput,
 )
 from schema.files.types import File
+from schema.graphql_errors import settled
 from schema.ids import global_id, optional_uuid_of, uuid_of
 from schema.limits.types import Quota, quota_of
 from schema.scalars import JSON, BigInt, Upload

@@ -8,7 +8,7 @@ from graphql import GraphQLList, GraphQLObjectType, get_nullable_type, parse
 from app.errors import QueryTooComplex
 from schema.cost import UNPAGED, Bounds, CostRule, FragmentCycle, paged_fields
 from schema.documents import Documents
-from schema.errors import to_graphql_error
+from schema.graphql_errors import to_graphql_error
 from schema.schema import SatchelSchema
 from tests.schema.adversarial import ADVERSARIES, Adversary
 from tests.schema.work import counted

@@ -8,7 +8,8 @@ from structlog.testing import capture_logs
 
 from app import errors
 from schema.enums import ErrorCode
-from schema.errors import TABLE, Told, human_bytes, log_error, plain, settled, tell, to_graphql_error
+from schema.errors import TABLE, Told, human_bytes, tell
+from schema.graphql_errors import log_error, plain, settled, to_graphql_error
 
 EXAMPLES: list[tuple[errors.SatchelError, dict[str, Any]]] = [
     (errors.Unauthenticated("expired"), {"reason": "expired"}),

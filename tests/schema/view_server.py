@@ -25,7 +25,7 @@ from strawberry.types import ExecutionContext
 from app.auth import Principal, Session
 from app.errors import FileTooLarge, Forbidden, Unauthenticated
 from app.web.multipart import UploadStream
-from schema.errors import to_graphql_error
+from schema.graphql_errors import to_graphql_error
 from schema.http import bearer_token
 from schema.ports import ViewLimits
 from schema.upload_rules import UploadRules
