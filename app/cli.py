@@ -7,7 +7,6 @@ what they need when they run, so that `--help` is quick.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import socket
@@ -19,12 +18,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 import click
 
 from app.errors import NotFound, SatchelError
-from app.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from app.models import User
     from app.runtime import Runtime
     from app.services.demo import Person
+    from app.settings import Settings
 
 T = TypeVar("T")
 
@@ -45,9 +44,11 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except SettingsError as error:
-            _fail(str(error), status=2)
         except Exception as error:  # noqa: BLE001 - the last resort of a command line: a line instead of a traceback
+            from app.settings import SettingsError  # whatever raises it has imported it
+
+            if isinstance(error, SettingsError):
+                _fail(str(error), status=2)
             _fail(describe(error), status=1)
 
 
@@ -65,6 +66,7 @@ def serve(demo: bool) -> None:
     from app.main import create_app
     from app.persisted import read_manifest
     from app.server import Server
+    from app.settings import Settings, SettingsError
     from app.stores import check_stores
     from app.telemetry.logs import configure_logging
 
@@ -81,7 +83,7 @@ def serve(demo: bool) -> None:
     configure_logging(settings.log_level)
     listener = _listener("HOST, PORT", settings.host, settings.port)
     with listener, suppress(KeyboardInterrupt):  # Ctrl-C is the ordinary end of a server in a terminal
-        asyncio.run(_migrate(settings))
+        _run(_migrate(settings))
         Server(create_app(settings, on_start=_offer_demo if demo else None), settings).run(sockets=[listener])
 
 
@@ -104,7 +106,9 @@ def scheduler() -> None:
 @main.command(short_help="Bring the database up to date.")
 def migrate() -> None:
     """Bring the database up to date. Safe to run from several processes at once."""
-    applied = asyncio.run(_migrate(Settings.load()))
+    from app.settings import Settings
+
+    applied = _run(_migrate(Settings.load()))
     for name in applied:
         click.echo(f"applied {name}")
     click.echo("The database is up to date.")
@@ -181,7 +185,11 @@ def health(port: int | None) -> None:
     """
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", port or Settings.load().port, timeout=_HEALTH_SECONDS)
+    if port is None:
+        from app.settings import Settings
+
+        port = Settings.load().port
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_HEALTH_SECONDS)
     try:
         connection.request("GET", "/healthz")
         status = connection.getresponse().status
@@ -244,6 +252,7 @@ class _RunProcess(Protocol):
 
 
 def _run_beside_redis(kind: str, run: _RunProcess) -> None:
+    from app.settings import Settings, SettingsError
     from app.telemetry.logs import configure_logging
 
     settings = Settings.load()
@@ -258,7 +267,7 @@ def _run_beside_redis(kind: str, run: _RunProcess) -> None:
         await _migrate(settings)
         await run(settings, listener=listener)
 
-    asyncio.run(process())
+    _run(process())
 
 
 async def _migrate(settings: Settings) -> list[str]:
@@ -270,17 +279,24 @@ async def _migrate(settings: Settings) -> list[str]:
 def _with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
     """Run `work` on a runtime of its own. As `serve` does, it brings the database up to date first."""
     from app.runtime import open_runtime
+    from app.settings import Settings
     from app.telemetry.logs import configure_logging
 
     settings = Settings.load()
     configure_logging("warning")  # what a command has to say it prints
 
-    async def run() -> T:
+    async def process() -> T:
         await _migrate(settings)
         async with open_runtime(settings) as runtime:
             return await work(runtime)
 
-    return asyncio.run(run())
+    return _run(process())
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    import asyncio  # half of the time that --help takes
+
+    return asyncio.run(work)
 
 
 def _spaced(capital: re.Match[str]) -> str:
