@@ -9,14 +9,16 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
-from redis.asyncio import Redis
 
 from app.errors import BadUserInput, Forbidden, PersistedQueryNotFound, PersistedQueryNotSupported
-from app.redis_errors import REDIS_AWAY, Rest
+from app.redis_errors import Rest, redis_away
 from app.settings import SettingsError
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 Mode = Literal["off", "allow", "only"]
 
@@ -55,7 +57,7 @@ class PersistedQueries:
     first, so that all processes know it. A Redis that is away costs clients a second request and nothing else.
     """
 
-    def __init__(self, mode: Mode, registered: Mapping[str, str] | None = None, redis: Redis | None = None) -> None:
+    def __init__(self, mode: Mode, registered: Mapping[str, str] | None = None, redis: "Redis | None" = None) -> None:
         self._mode = mode
         self._registered = dict(registered or {})
         self._texts = set(self._registered.values())
@@ -97,7 +99,7 @@ class PersistedQueries:
                 try:
                     bounds = (MAX_ENTRIES, _REDIS_EXPIRES_SECONDS)
                     await self._redis.eval(_KEEP, 2, _REDIS_DOCUMENTS, _REDIS_AGES, digest, query, *bounds)
-                except REDIS_AWAY as error:
+                except redis_away() as error:
                     self._let_redis_rest(error)
 
     async def close(self) -> None:
@@ -118,7 +120,7 @@ class PersistedQueries:
             return None
         try:
             found: Any = await self._redis.hget(_REDIS_DOCUMENTS, digest)
-        except REDIS_AWAY as error:
+        except redis_away() as error:
             self._let_redis_rest(error)
             return None
         if found is None:
@@ -143,6 +145,8 @@ def open_persisted_queries(mode: Mode, file: Path | None, redis_url: str) -> Per
     """As the settings have it. Raises SettingsError for a file that cannot be used."""
     redis = None
     if mode == "allow" and redis_url:
+        from redis.asyncio import Redis  # not where there is none
+
         redis = Redis.from_url(redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS)
     return PersistedQueries(mode, read_manifest(file) if file is not None and mode != "off" else {}, redis)
 

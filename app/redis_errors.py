@@ -2,11 +2,14 @@
 
 import time
 
-from redis.exceptions import RedisError
 
-# For what is sent on a connection that has just been broken uvloop raises RuntimeError, where asyncio's own loop raises OSError, and
-# AttributeError in Python 3.13; the Redis client passes each on as it is.
-REDIS_AWAY: tuple[type[Exception], ...] = (RedisError, OSError, RuntimeError, AttributeError)
+def redis_away() -> tuple[type[Exception], ...]:
+    """The classes to catch, for those who have a client. Whoever has none never loads it: it takes a tenth of a second."""
+    from redis.exceptions import RedisError
+
+    # For what is sent on a connection that has just been broken uvloop raises RuntimeError, where asyncio's own loop raises
+    # OSError, and AttributeError in Python 3.13; the Redis client passes each on as it is.
+    return RedisError, OSError, RuntimeError, AttributeError
 
 
 class Rest:

@@ -15,7 +15,6 @@ from app.db import Database
 from app.events import Events
 from app.events.bus import Bus
 from app.events.memory import MemoryBus
-from app.events.redis_bus import RedisBus
 from app.models import AlertSeverity, JobName
 from app.passwords import Passwords
 from app.persisted import PersistedQueries, open_persisted_queries
@@ -182,16 +181,21 @@ def _totals(settings: Settings, clock: Clock, metrics: Metrics, figures: Figures
 async def _open_events(
     settings: Settings, clock: Clock, metrics: Metrics, database: Database, stack: AsyncExitStack
 ) -> tuple[Bus, Events]:
-    length = settings.event_stream_max_length
-    bus: Bus = (
-        RedisBus(settings.redis_url, metrics, max_length=length) if settings.redis_url else MemoryBus(history=length)
-    )
+    bus = _bus(settings, metrics)
     await bus.open()
     stack.push_async_callback(bus.close)
     events = Events(bus, metrics, clock, partial(groups_above, database))
     await events.open()
     stack.push_async_callback(events.close)
     return bus, events
+
+
+def _bus(settings: Settings, metrics: Metrics) -> Bus:
+    if not settings.redis_url:
+        return MemoryBus(history=settings.event_stream_max_length)
+    from app.events.redis_bus import RedisBus  # the client takes a tenth of a second that others need not wait for
+
+    return RedisBus(settings.redis_url, metrics, max_length=settings.event_stream_max_length)
 
 
 def _platform(settings: Settings, clock: Clock, database: Database, stack: AsyncExitStack) -> Identities | None:

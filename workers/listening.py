@@ -9,7 +9,7 @@ from taskiq.acks import AcknowledgeType
 from taskiq.receiver import Receiver
 from taskiq_redis import RedisStreamBroker
 
-from workers.broker import forget_dead_consumers
+from workers.redis_broker import forget_dead_consumers
 
 AT_ONCE = 8  # messages that are being worked on; there are fewer unfinished runs than that, and who joins one waits for its end
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 10.0

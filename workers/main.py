@@ -16,10 +16,8 @@ from taskiq import AsyncBroker
 from app.runtime import OpenRuntime, Runtime, open_runtime
 from app.settings import Settings
 from app.tasks import end_task
-from app.web.listener import watched
 from workers.alerts import keep_delivering
-from workers.broker import embedded_broker, leave, redis_broker
-from workers.listening import listen
+from workers.broker import embedded_broker
 from workers.middleware import SenderContext
 from workers.scheduler import Ticks, keep_schedules
 from workers.tasks import register_jobs, register_work
@@ -43,6 +41,8 @@ async def web_jobs(runtime: Runtime, *, scheduled: bool = True) -> AsyncIterator
     """
     async with AsyncExitStack() as stack:
         if runtime.settings.redis_url:
+            from workers.redis_broker import redis_broker  # not where there is no Redis: its client is slow to load
+
             await _starter(stack, runtime, redis_broker(runtime.settings.redis_url))
         else:
             if not runtime.settings.embedded:
@@ -67,6 +67,9 @@ async def run_worker(
 
     With a `listener`, `/metrics` and the health of this process are served there.
     """
+    from workers.listening import listen
+    from workers.redis_broker import leave, redis_broker
+
     async with _process(settings, "worker", opening, listener) as (runtime, stop, stack):
         broker = redis_broker(settings.redis_url)
         await _starter(stack, runtime, broker)
@@ -86,6 +89,8 @@ async def run_scheduler(
     settings: Settings, opening: OpenRuntime = open_runtime, listener: socket.socket | None = None
 ) -> None:
     """Ask for runs when they are due, until SIGTERM or SIGINT. Any number may run at once. `listener`: see `run_worker`."""
+    from workers.redis_broker import redis_broker
+
     async with _process(settings, "scheduler", opening, listener) as (runtime, stop, stack):
         broker = redis_broker(settings.redis_url)
         await _starter(stack, runtime, broker)
@@ -102,6 +107,8 @@ async def _process(
     stop = stop_event(kind)
     async with opening(settings) as runtime, AsyncExitStack() as stack:
         if listener is not None:
+            from app.web.listener import watched  # the HTTP server, which a process that nobody looks at does not need
+
             await stack.enter_async_context(watched(runtime, listener))
         _log.info(f"{kind}.started", pid=os.getpid())
         yield runtime, stop, stack

@@ -16,7 +16,7 @@ from app.events.fanout import Fanout, Mailbox, Reading, wanted
 from app.events.link import Link
 from app.events.reader import PAGE, EntryGone, Reader
 from app.events.writer import Writer
-from app.redis_errors import REDIS_AWAY
+from app.redis_errors import redis_away
 from app.telemetry.metrics import Metrics
 
 STREAM = "satchel:events"
@@ -117,7 +117,7 @@ class RedisBus:
         while True:
             try:
                 return await self._reader.page(position)
-            except REDIS_AWAY:
+            except redis_away():
                 await asyncio.sleep(_AGAIN_SECONDS)  # the reader has noticed, and logs it
 
 

@@ -10,7 +10,7 @@ from app.events.bus import Draft
 from app.events.entries import EntryId, written
 from app.events.link import Link
 from app.events.queue import Queue
-from app.redis_errors import REDIS_AWAY
+from app.redis_errors import redis_away
 from app.tasks import end_task
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import SpanKind, spans
@@ -88,7 +88,7 @@ class Writer:
                     before,
                     *messages,
                 )
-            except REDIS_AWAY as error:
+            except redis_away() as error:
                 await self._link.failed("writer", error)
             else:
                 self._link.works("writer")

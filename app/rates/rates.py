@@ -16,13 +16,12 @@ import structlog
 from limits import RateLimitItem, parse
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import FixedWindowRateLimiter, RateLimiter
-from redis.asyncio import ConnectionPool
 
 from app.errors import RateLimited
 from app.models.folding import fold_email
 from app.rates.at_once import AtOnce
 from app.rates.memory import BoundedMemory
-from app.redis_errors import REDIS_AWAY, Rest
+from app.redis_errors import Rest, redis_away
 from app.settings import Settings
 
 _REDIS_SECONDS = 0.5  # patience with Redis, which stands before every operation
@@ -77,7 +76,7 @@ class Rates:
             try:
                 await _take(self._shared, item, *key, cost=cost)
                 return
-            except REDIS_AWAY as error:
+            except redis_away() as error:
                 self._shared_rest.begin()
                 _log.warning("rates.redis_away", error=type(error).__name__, rest_seconds=_REDIS_REST_SECONDS)
         await _take(self._memory, item, *key, cost=cost)
@@ -89,6 +88,8 @@ async def open_rates(settings: Settings) -> AsyncIterator[Rates]:
     if not settings.redis_url or not settings.rate_limits:
         yield Rates(settings)
         return
+    from redis.asyncio import ConnectionPool  # not where there is none
+
     pool: ConnectionPool = ConnectionPool.from_url(
         settings.redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS
     )

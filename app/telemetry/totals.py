@@ -14,10 +14,9 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import structlog
-from redis.asyncio import Redis
 
 from app.clock import Clock
-from app.redis_errors import REDIS_AWAY
+from app.redis_errors import redis_away
 from app.tasks import end_task
 from app.telemetry.figures import Figures
 from app.telemetry.metrics import Metrics
@@ -144,6 +143,8 @@ class RedisTotals:
     def __init__(
         self, url: str, metrics: Metrics, figures: Figures, clock: Clock, *, beat_seconds: float = BEAT_SECONDS
     ) -> None:
+        from redis.asyncio import Redis  # not where there is none
+
         self._metrics = metrics
         self._figures = figures
         self._clock = clock
@@ -169,7 +170,7 @@ class RedisTotals:
         """Hand in the last counts, if Redis is there."""
         if self._beating is not None:
             await end_task(self._beating)
-        with suppress(*REDIS_AWAY):
+        with suppress(*redis_away()):
             await self._exchange()
             await self._exchange()  # the first one may have repeated an earlier batch
             await self._client.zrem(_ALIVE, self._process)
@@ -183,7 +184,7 @@ class RedisTotals:
             if self._under_way is not None:
                 await self._exchange()
             counts, uploading = await self._exchange()
-        except REDIS_AWAY:
+        except redis_away():
             return None
         return None if used is None else _snapshot(self._clock.now(), counts, used, uploading)
 
@@ -192,7 +193,7 @@ class RedisTotals:
             try:
                 await self._exchange()
                 self._note(away=False)
-            except REDIS_AWAY as error:
+            except redis_away() as error:
                 self._note(away=True, error=type(error).__name__)
             await asyncio.sleep(self._beat_seconds)
 
@@ -202,7 +203,7 @@ class RedisTotals:
             (_log.warning if away else _log.info)("metrics.totals_away" if away else "metrics.totals_back", **facts)
 
     async def _exchange(self) -> tuple[_Counts, int]:
-        """Hand in what is new. The sums of all processes, and their uploads in progress. Raises REDIS_AWAY."""
+        """Hand in what is new. The sums of all processes, and their uploads in progress. Raises what `redis_away` names."""
         async with self._exchanging:
             batch = self._under_way or _Counts.of(self._metrics).since(self._taken)
             self._under_way = batch

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import orjson
 import structlog
-from redis.asyncio import Redis
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -115,6 +114,8 @@ class _Readiness:
         url = self._runtime.settings.redis_url
         if not url:
             return {}
+        from redis.asyncio import Redis  # not where there is none; where there is one, the runtime has loaded it
+
         try:
             # A connection of its own each time: what is asked is whether one can be had.
             async with asyncio.timeout(self._probe_seconds), Redis.from_url(url) as client:

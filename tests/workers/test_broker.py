@@ -12,8 +12,9 @@ from taskiq.serializers import JSONSerializer
 from taskiq_redis import RedisStreamBroker
 
 from tests.fixtures.redis import StartValkey
-from workers.broker import GROUP, LONGEST_QUEUE, QUEUE, embedded_broker, forget_dead_consumers, leave, redis_broker
+from workers.broker import embedded_broker
 from workers.listening import AT_ONCE, listen
+from workers.redis_broker import GROUP, LONGEST_QUEUE, QUEUE, forget_dead_consumers, leave, redis_broker
 from workers.tasks import WORK, send_work
 from workers.wake import BrokerWake
 
