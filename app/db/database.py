@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-import asyncpg
 import structlog
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError, OperationalError
 from tortoise.models import Model
 
 from app.db import config, sql
+from app.db.driver_errors import driver_errors
 from app.db.loading import as_models
 
 M = TypeVar("M", bound=Model)
@@ -21,15 +21,6 @@ Row = dict[str, Any]
 AfterCommit = Callable[[], Awaitable[None] | None]
 
 _ATTEMPTS = 4  # the first and three retries
-_TROUBLE = (
-    OSError,
-    DBConnectionError,
-    asyncpg.exceptions.PostgresConnectionError,
-    asyncpg.exceptions.InterfaceError,
-    asyncpg.exceptions.InternalClientError,  # what asyncpg comes to when a server dies in the middle of an answer
-    asyncpg.exceptions.OperatorInterventionError,
-    asyncpg.exceptions.InsufficientResourcesError,
-)
 _log = structlog.get_logger(__name__)
 _callbacks: ContextVar[list[AfterCommit] | None] = ContextVar("satchel_after_commit", default=None)
 
@@ -42,6 +33,7 @@ class Database:
         self.dialect = config.dialect_of(url)
         self._config = config.tortoise_config(url, pool_min=pool_min, pool_max=pool_max)
         self._context = TortoiseContext()
+        self._errors = driver_errors(self.dialect)
 
     async def open(self) -> None:
         """Connect. Raises what the driver raises when the server is not there."""
@@ -84,7 +76,7 @@ class Database:
             try:
                 return await _finish(work())
             except Exception as error:
-                if attempt == _ATTEMPTS or not _worth_repeating(error):
+                if attempt == _ATTEMPTS or not self._worth_repeating(error):
                     raise
                 _log.info("database.retry", attempt=attempt, error=type(error).__name__)
                 await asyncio.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - jitter, not a secret
@@ -172,11 +164,16 @@ class Database:
         """The locking clause of those who take what nobody else works on at the moment."""
         return "" if self.dialect == "sqlite" else "FOR UPDATE SKIP LOCKED"
 
-    @staticmethod
-    def is_trouble(error: BaseException) -> bool:
+    def is_trouble(self, error: BaseException) -> bool:
         """Whether the database was away or too busy, and not the statement wrong: the same may succeed later."""
         # Among asyncpg's errors of connections are those of values that it cannot send.
-        return (isinstance(error, _TROUBLE) and not isinstance(error, ValueError)) or _worth_repeating(error)
+        away = isinstance(error, (OSError, DBConnectionError, *self._errors.away)) and not isinstance(error, ValueError)
+        return away or self._worth_repeating(error)
+
+    def _worth_repeating(self, error: BaseException) -> bool:
+        if isinstance(error, self._errors.conflict):
+            return True
+        return isinstance(error, OperationalError) and "database is locked" in str(error)
 
 
 async def _finish(work: Coroutine[Any, Any, T]) -> T:
@@ -190,9 +187,3 @@ async def _finish(work: Coroutine[Any, Any, T]) -> T:
         if not task.cancelled():
             task.exception()  # read it, or the loop would report it as never retrieved
         raise
-
-
-def _worth_repeating(error: BaseException) -> bool:
-    if isinstance(error, asyncpg.exceptions.DeadlockDetectedError | asyncpg.exceptions.SerializationError):
-        return True
-    return isinstance(error, OperationalError) and "database is locked" in str(error)

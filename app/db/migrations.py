@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from tortoise.context import TortoiseContext
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 
@@ -66,6 +65,8 @@ async def _file_lock(path: Path) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _advisory_lock(url: str) -> AsyncIterator[None]:
+    import asyncpg  # not where the database is SQLite
+
     credentials = config.tortoise_config(url)["connections"]["postgres"]["credentials"]
     connection = await asyncpg.connect(
         **{key: credentials[key] for key in ("host", "port", "user", "password", "database", "statement_cache_size")}

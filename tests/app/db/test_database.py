@@ -212,4 +212,4 @@ async def test_behind_a_transaction_pooler_nothing_is_left_in_a_session(postgres
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
 def test_a_database_that_was_away_is_told_from_a_wrong_statement(error: Exception, expected: bool) -> None:
-    assert Database.is_trouble(error) is expected
+    assert Database("postgres://127.0.0.1/none").is_trouble(error) is expected
