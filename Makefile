@@ -4,6 +4,9 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
+# Some machines ask Python to write no bytecode. Every process of a test run, and there are hundreds, would then compile the
+# product anew, and every process of pytest-xdist all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first Python that fits. `make PYTHON=/path/to/python …` chooses another one.
 ifeq ($(origin PYTHON),undefined)
@@ -40,14 +43,19 @@ graphiql: ## Build GraphiQL, which then works without the internet (needs Node 2
 	@$(NODE) || { echo "make graphiql needs Node 20.19 or newer on the path; without it the page comes from a CDN" >&2; exit 1; }
 	@node $(GRAPHIQL)
 
+# Beside each other, each with its output in one piece where make can do that: the one on macOS cannot.
+.PHONY: checks
+checks: venv
+	@$(MAKE) -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) types bytecode clients imports lint
+
 .PHONY: test
-test: lint types imports clients ## Run all checks and tests, in at most 15 minutes on 2 cores
+test: checks ## Run all checks and tests, in at most 15 minutes on 2 cores
 	@rm -rf $(COVERAGE_RESULTS) && mkdir -p $(COVERAGE_RESULTS)
 	@$(MEASURED) $(RUN) pytest -n $(WORKERS) --dist worksteal -m "not long" $(ARGS)
 	@$(REPORT)
 
 .PHONY: test-full
-test-full: lint types imports clients ## The same with the long forms of the tests
+test-full: checks ## The same with the long forms of the tests
 	@rm -rf $(COVERAGE_RESULTS) && mkdir -p $(COVERAGE_RESULTS)
 	@$(MEASURED) $(RUN) pytest -n $(WORKERS) --dist worksteal --timeout=3600 --hypothesis-profile=long $(ARGS)
 	@$(REPORT)
@@ -67,6 +75,11 @@ test-compose: venv ## Run the tests against PostgreSQL, Redis and MinIO in conta
 clients: venv ## Install the JavaScript clients that the tests drive
 	@echo "Installing the JavaScript clients of tests/clients, unless they are there ..."
 	@$(RUN) tests.fixtures.node
+
+# pip would do this on one core. A file that does not compile stops nothing: packages hold some that nobody imports.
+.PHONY: bytecode
+bytecode: venv
+	@$(BIN)/python -W ignore -m compileall -qq $(VENV)/lib app schema workers || true
 
 .PHONY: lint
 lint: venv ## Check form and style of the code
@@ -132,5 +145,5 @@ venv:
 	esac; \
 	echo "Installing what requirements.lock pins ..."; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
-		-r requirements.lock || exit 1; \
+		--no-compile -r requirements.lock || exit 1; \
 	echo "$$wanted" > $(VENV)/stamp
