@@ -56,9 +56,9 @@ async def asked(deployment: Deployment, job: JobName = CLEANUP) -> JobRun:
         return await runtime.jobs.request(None, job)
 
 
-async def test_two_schedulers_and_two_workers_give_every_tick_one_run(deployment: Deployment) -> None:
+async def test_two_schedulers_and_two_workers_give_every_tick_one_run_and_stop_at_once(deployment: Deployment) -> None:
     schedulers = await asyncio.gather(deployment.start("scheduler"), deployment.start("scheduler"))
-    await asyncio.gather(deployment.start("worker"), deployment.start("worker"))
+    workers = await asyncio.gather(deployment.start("worker"), deployment.start("worker"))
     async with asyncio.timeout(30):
         while await JobRun.filter(status=JobStatus.SUCCEEDED).count() < len(JobName):  # noqa: ASYNC110 - in other processes
             await asyncio.sleep(0.1)
@@ -68,7 +68,11 @@ async def test_two_schedulers_and_two_workers_give_every_tick_one_run(deployment
         runs
     )  # ten minutes may be over meanwhile, and another tick due
     assert all(run.tick is not None and run.reclaims == 0 for run in runs)
-    assert [await scheduler.terminate() for scheduler in schedulers] == [0, 0]
+    for worker in workers:
+        await worker.says("jobs.listening")
+    assert [await process.terminate() for process in (*schedulers, *workers)] == [0] * 4
+    assert [scheduler.said("scheduler.stop_forced") for scheduler in schedulers] == [0, 0]
+    assert [worker.said("worker.stop_forced") for worker in workers] == [0, 0]
     assert sum("Traceback" in process.log() for process in deployment.started) == 0
 
 
@@ -205,15 +209,6 @@ async def test_several_workers_share_one_run(deployment: Deployment) -> None:
         await asyncio.gather(*(worker.says("jobs.began") for worker in workers))
     ended = await deployment.ended(run)
     assert (ended.status, ended.summary["filesDeleted"], ended.reclaims) == (JobStatus.SUCCEEDED, 50, 0)
-
-
-async def test_an_idle_worker_and_an_idle_scheduler_stop_at_once(deployment: Deployment) -> None:
-    worker, scheduler = await deployment.start("worker"), await deployment.start("scheduler")
-    await worker.says("jobs.listening")
-    assert [await worker.terminate(), await scheduler.terminate()] == [0, 0]
-    assert [
-        process.said(f"{kind}.stop_forced") for process, kind in ((worker, "worker"), (scheduler, "scheduler"))
-    ] == [0, 0]
 
 
 @pytest.mark.parametrize("kind", ["worker", "scheduler"])

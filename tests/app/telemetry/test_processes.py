@@ -1,6 +1,7 @@
 """What the processes of a deployment show of themselves: `/metrics` in each of them, and whether Redis is there."""
 
 import asyncio
+import socket
 from datetime import timedelta
 
 import httpx
@@ -67,9 +68,9 @@ async def test_without_redis_a_server_is_degraded_and_says_so(
 
 
 async def test_a_port_in_use_stops_the_start_with_one_line(deployment: Deployment) -> None:
-    port = free_port()
-    await deployment.start("scheduler", METRICS_PORT=str(port))
-    with pytest.raises(ServerFailed) as failed:
-        await deployment.start("scheduler", METRICS_PORT=str(port))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ServerFailed) as failed:
+            await deployment.start("scheduler", METRICS_PORT=str(port))
     line = f"error: METRICS_HOST, METRICS_PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
     assert line in str(failed.value).splitlines()
