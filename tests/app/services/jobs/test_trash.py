@@ -125,14 +125,24 @@ async def test_what_a_killed_purge_left_is_finished(runtime: Runtime) -> None:
 
 
 @pytest.mark.requirement("R31")
-async def test_more_than_a_batch_is_worked_through_to_the_end_and_told_in_the_summary(runtime: Runtime) -> None:
+async def test_more_than_a_batch_is_worked_through_to_the_end_and_told_in_the_summary(deployment: Deployment) -> None:
+    async with deployment(job_batch_files=100) as runtime:
+        await _more_than_a_batch(runtime, 250)
+
+
+@pytest.mark.long
+async def test_so_it_is_with_the_largest_batches(runtime: Runtime) -> None:
+    await _more_than_a_batch(runtime, 1050)
+
+
+async def _more_than_a_batch(runtime: Runtime, files: int) -> None:
     owners = [await make_user() for _ in range(3)]
-    made = await many_trashed(runtime, owners, 1050, DUE)
+    made = await many_trashed(runtime, owners, files, DUE)
     with capture_logs() as logs:
         run = await run_job(runtime, JOB)
-    assert (run.status, run.total, run.processed) == (JobStatus.SUCCEEDED, 1050, 1050)
+    assert (run.status, run.total, run.processed) == (JobStatus.SUCCEEDED, files, files)
     size = sum(file.size_bytes for file in made)
-    assert run.summary == {"filesDeleted": 1050, "bytesFreed": size, "failed": 0, "seconds": 0.0}
+    assert run.summary == {"filesDeleted": files, "bytesFreed": size, "failed": 0, "seconds": 0.0}
     [told] = [line for line in logs if line["event"] == "job.finished"]
     assert run.summary.items() <= told.items()
     assert (told["job"], told["run_id"], told["status"]) == (JOB.value, str(run.id), "SUCCEEDED")
@@ -180,11 +190,12 @@ async def test_a_purged_file_takes_its_attachments_and_avatars_with_it(runtime: 
     assert (await User.get(id=owner.id)).avatar_id is None
 
 
-async def test_restores_that_race_the_cleanup_win_wholly_or_lose_wholly(runtime: Runtime) -> None:
-    """200 restores of overdue files while they are cleaned up; some of them do not fit the quota and stay overdue."""
+@pytest.mark.parametrize("count", [80, pytest.param(200, marks=pytest.mark.long)])
+async def test_restores_that_race_the_cleanup_win_wholly_or_lose_wholly(runtime: Runtime, count: int) -> None:
+    """Restores of overdue files while they are cleaned up; some of them do not fit the quota and stay overdue."""
     owner, poor = await make_user(), await make_user()
-    files = [await trashed(runtime, owner if number % 4 else poor, DUE) for number in range(200)]
-    await make_user_limit(poor, storage_quota_bytes=20 * SIZE)
+    files = [await trashed(runtime, owner if number % 4 else poor, DUE) for number in range(count)]
+    await make_user_limit(poor, storage_quota_bytes=count // 10 * SIZE)
     await make_user_limit(owner, storage_quota_bytes=10_000)
 
     async def restore(file: File) -> bool:
@@ -202,11 +213,11 @@ async def test_restores_that_race_the_cleanup_win_wholly_or_lose_wholly(runtime:
     won = dict(zip([file.id for file in files[::2] + files[1::2]], await asyncio.gather(*half, *rest), strict=True))
     run = await work
 
-    # Of the 50 files of the one whose quota is small, 20 fit at most.
-    assert 1 <= sum(won.values()) <= 170
+    # Every fourth file is of the one whose quota is small, for every tenth.
+    assert 1 <= sum(won.values()) <= count * 3 // 4 + count // 10
     rows = {row.id: row for row in await File.all()}
     assert set(rows) == {file_id for file_id, restored in won.items() if restored}
-    assert run.summary["filesDeleted"] == 200 - len(rows)
+    assert run.summary["filesDeleted"] == count - len(rows)
     for file in files:
         assert await is_stored(runtime, file) == (file.id in rows)
         if row := rows.get(file.id):
