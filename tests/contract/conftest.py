@@ -48,6 +48,13 @@ JUDGES = [_MEMORY, _LOCAL, _S3]
 # The stores that never give a part of one object as another. rclone does, when it is asked for one in the moment that another
 # takes its place; in Satchel no object ever takes the place of another.
 REPLACERS = [_MEMORY, _LOCAL, _S3, _MOTO] if GIVEN_ENDPOINT else [_MEMORY, _LOCAL, _MOTO]
+# For what costs a thousand objects: a page of one S3 server is read like that of another, whatever the size of parts is.
+LISTERS = [
+    _MEMORY,
+    _LOCAL,
+    _S3,
+    *(pytest.param(*store.values, id=store.id, marks=(_r9, pytest.mark.long)) for store in (_S3_PARTS, _MOTO)),
+]
 
 
 @pytest.fixture(params=STORES)

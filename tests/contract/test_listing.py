@@ -4,8 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import pytest
+
 from app.storage.backend import PAGE_OBJECTS, ObjectInfo
 from app.storage.keys import make_key
+from tests.contract.conftest import LISTERS
 from tests.contract.harness import Harness, new_key, put
 
 
@@ -43,6 +46,7 @@ async def test_a_prefix_selects_whatever_it_cuts(store: Harness) -> None:
         assert await keys_of(store, prefix) == [], prefix
 
 
+@pytest.mark.parametrize("backend_factory", LISTERS, indirect=True)
 async def test_a_listing_of_many_pages_is_complete(store: Harness) -> None:
     group, when = uuid4(), datetime(2026, 3, 1, tzinfo=UTC)
     keys = [make_key(group, when, uuid4(), "x.txt") for _ in range(PAGE_OBJECTS + 5)] + [new_key() for _ in range(5)]
