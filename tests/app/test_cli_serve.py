@@ -33,21 +33,19 @@ def printed_headers(server: AppServer) -> dict[str, dict[str, str]]:
     return {email: json.loads(line) for email, line in found}
 
 
-async def test_the_demo_prints_headers_that_work_as_they_stand(serve: Serve, tmp_path: Path) -> None:
-    server = await serve(arguments=("serve", "--demo"), data_dir=tmp_path / "on" / "a fresh machine")
-    headers = printed_headers(server)
+async def test_the_demo_prints_headers_that_work_as_they_stand_and_a_second_start_keeps_it(
+    serve: Serve, tmp_path: Path
+) -> None:
+    first = await serve(arguments=("serve", "--demo"), data_dir=tmp_path / "on" / "a fresh machine")
+    headers = printed_headers(first)
     assert len(headers) == 6
     for email, header in headers.items():
-        assert (await ask(server, ME, header))["email"] == email
-    assert f"GraphiQL: {server.base_url}/graphql\n" in server.log()
-
-
-async def test_a_second_start_keeps_the_demo_and_prints_fresh_tokens(serve: Serve) -> None:
-    first = await serve(arguments=("serve", "--demo"))
+        assert (await ask(first, ME, header))["email"] == email
+    assert f"GraphiQL: {first.base_url}/graphql\n" in first.log()
     await first.terminate()
-    second = await serve(arguments=("serve", "--demo"), data_dir=first.data_dir)
 
-    old, new = printed_headers(first)["student@demo.example"], printed_headers(second)["student@demo.example"]
+    second = await serve(arguments=("serve", "--demo"), data_dir=first.data_dir)
+    old, new = headers["student@demo.example"], printed_headers(second)["student@demo.example"]
     assert old != new
     assert "The demo district is there." in second.log()
     assert await ask(second, ME, old) == await ask(second, ME, new)
@@ -65,9 +63,12 @@ async def test_a_demo_that_cannot_be_made_stops_no_server(serve: Serve, tmp_path
     assert "Traceback" not in server.log()
 
 
-async def test_without_the_option_there_is_no_demo(server: AppServer) -> None:
+async def test_without_the_option_there_is_no_demo_and_a_stop_is_orderly(server: AppServer) -> None:
     assert "demo" not in server.log()
     assert f"url={server.base_url}" in server.log() or f'"url":"{server.base_url}"' in server.log()
+    assert await server.terminate() in {0, 143}
+    assert "Application shutdown complete." in server.log()
+    assert "Traceback" not in server.log()
 
 
 async def test_whoever_asks_a_server_for_its_health_is_answered(server: AppServer) -> None:
@@ -87,12 +88,6 @@ async def test_whoever_asks_a_server_for_its_health_is_answered(server: AppServe
     await server.terminate()
     status, said = await health(PORT=str(server.port))
     assert (status, said.startswith("error: ConnectionRefusedError: ")) == (1, True)
-
-
-async def test_a_stop_is_orderly(server: AppServer) -> None:
-    assert await server.terminate() in {0, 143}
-    assert "Application shutdown complete." in server.log()
-    assert "Traceback" not in server.log()
 
 
 async def test_a_port_in_use_costs_one_line_and_touches_nothing(serve: Serve, tmp_path: Path) -> None:
