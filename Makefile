@@ -128,7 +128,8 @@ clean: ## Remove the virtual environment, caches and test results; ./data stays
 # The virtual environment. Its stamp is written last and says what it was made from, so that an interrupted installation,
 # another lock, another Python and a folder that was moved are all seen, and put right. One that is a link to elsewhere is let
 # go and not emptied: others may use it. The lock names everything, so pip is to look for no dependencies: older ones take the
-# newest `aiobotocore` for `aiobotocore[boto3]`, and give up on the day that it is not the pinned one.
+# newest `aiobotocore` for `aiobotocore[boto3]`, and give up on the day that it is not the pinned one. The pip that is pinned
+# comes first: it takes half the time of an older one.
 .PHONY: venv
 venv:
 	@test -n "$(PYTHON)" || { echo "Satchel needs Python 3.11, 3.12 or 3.13, and none was found on the path." >&2; \
@@ -144,6 +145,7 @@ venv:
 				exit 1; };; \
 	esac; \
 	echo "Installing what requirements.lock pins ..."; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes \
-		--no-compile -r requirements.lock || exit 1; \
+	install="$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes --no-compile"; \
+	awk '/^pip==/, !/\\$$/' requirements.lock > $(VENV)/pip.lock; \
+	$$install -r $(VENV)/pip.lock && $$install -r requirements.lock || exit 1; \
 	echo "$$wanted" > $(VENV)/stamp

@@ -19,12 +19,13 @@ SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["slipcov
 _NEVER = 2**31 - 1
 
 
-def make_probes(*, whole: Sequence[Path] = ()) -> Slipcover:
-    """Probes, in nothing yet. Of the folders in `whole` also files that are never imported count, as missing."""
+def make_probes(*, whole: Sequence[Path] = (), without: Sequence[Path] = ()) -> Slipcover:
+    """Probes, in nothing yet. Of the folders in `whole` also files that are never imported count, as missing, but for some."""
     return Slipcover(
         branch=SETTINGS["branch"],
         d_miss_threshold=_NEVER,
         source=[str(folder) for folder in whole] or None,
+        omit=[str(file) for file in without],
         exclude_also=SETTINGS["exclude-also"],
     )
 

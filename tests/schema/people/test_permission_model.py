@@ -40,7 +40,7 @@ _shared = settings(
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-short = settings(_shared, max_examples=10, derandomize=True, database=None)
+short = settings(_shared, max_examples=7, derandomize=True, database=None)
 long = settings(_shared, max_examples=200)
 _PER_REQUEST = 36  # root fields: with all that is below them, within the bounds of a document
 
