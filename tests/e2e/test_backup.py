@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import httpx
 
 from app.services.demo import PASSWORD
 from tests.fixtures.server import ROOT, AppServer, Serve, inherited_environment
+from tests.measuring import app_command
 
 UPLOAD = "mutation ($file: Upload!) { uploadFile(input: {file: $file}) { file { id signedUrl { url } } } }"
 LOGIN = 'mutation { login(input: {email: "student@demo.example", password: "%s"}) { token } }'
@@ -73,12 +73,7 @@ async def test_a_restored_backup_has_every_file_that_its_database_knows(serve: S
     assert await content_of(restored, token, kept) == b"before the backup"
     assert await content_of(restored, token, between) is None
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "app",
-        "run-job",
-        "quota_reconciliation",
-        "--dry-run",
+        *app_command("run-job", "quota_reconciliation", "--dry-run"),
         cwd=ROOT,
         env=inherited_environment() | {"DATA_DIR": str(backup)},
         stdout=asyncio.subprocess.PIPE,

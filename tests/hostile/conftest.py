@@ -6,7 +6,6 @@ import json
 import re
 import socket
 import sqlite3
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.fixtures.servers.ports import free_port
 from tests.fixtures.servers.process import Command, ServerProcess
 from tests.fixtures.wire import upload
 from tests.hostile.cases import ADMIN, FILE, SIGNED, STUDENT, Case
+from tests.measuring import app_command
 
 _TOKEN = re.compile(r'(\S+@demo\.example)\n\{"Authorization": "Bearer (\S+)"\}')
 _START_SECONDS = 60.0
@@ -114,7 +114,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server with demo people; the student has a file."""
     folder, port = tmp_path_factory.mktemp("hostile"), free_port()
     command = Command(
-        serve=[sys.executable, "-m", "app", "serve", "--demo"],
+        serve=app_command("serve", "--demo"),
         folder=ROOT,
         log=folder / "server.log",
         environment=inherited_environment()
