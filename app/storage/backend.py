@@ -18,6 +18,9 @@ from app.storage.errors import InvalidRange, StorageError
 # thousand transfers fit into memory.
 BATCH_BYTES = 256 * 1024
 
+# Bytes in the pieces in which they came, so that they are not copied.
+Parts = Sequence[bytes | bytearray]
+
 # How many objects one page of a listing, or one slice of a bulk delete, has at most.
 PAGE_OBJECTS = 1000
 

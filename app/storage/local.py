@@ -11,17 +11,16 @@ from itertools import groupby
 from pathlib import Path
 
 from app.storage.backend import BATCH_BYTES, Digest, ObjectInfo, SignedRead
+from app.storage.conveyor import Conveyor
 from app.storage.errors import InvalidKey, StorageError
 from app.storage.keys import check_key
 from app.storage.local_errors import translated
 from app.storage.local_files import FileReader, FileWriter, remove_objects, stat_object
 from app.storage.local_listing import pages
+from app.storage.local_sync import SyncsAhead
 from app.storage.local_tree import Tree
 from app.storage.threads import GRACE_SECONDS, Lane, Threads
 from app.storage.urls import UrlSigner
-
-# Chunks smaller than this, in bytes, are copied together; a list of tiny ones would take many times their size.
-_SMALL_CHUNK = 16 * 1024
 
 # Of an object known to be larger than a batch so much, in bytes, is written as soon as its thread is free: many senders that are
 # slow would otherwise hold a batch each.
@@ -47,6 +46,7 @@ class LocalBackend:
         self._location = location
         self._signer = signer
         self._threads = Threads(f"storage-{location}", limit=threads, grace_seconds=grace_seconds)
+        self._syncs = SyncsAhead(self._threads)
 
     async def open(self, *, create: bool = True) -> None:
         """See `Backend.open`. Without `create` a missing root stays missing, and every call says so until it is there."""
@@ -68,21 +68,17 @@ class LocalBackend:
 
         An object that fits into one batch takes one thread hop for everything, the syncs and the rename included.
         """
-        writer = FileWriter(self._tree, key, digest)
-        lane = Lane(self._threads)
+        writer = FileWriter(self._tree, self._syncs, key, digest)
         enough = BATCH_BYTES if size_hint is None or size_hint <= BATCH_BYTES else _WORTH_A_HOP
+        conveyor = Conveyor(self._threads, writer.put, enough=enough, full=BATCH_BYTES)
         try:
-            batch = _Batch()
             async for chunk in chunks:
-                batch.add(chunk)
-                if batch.size >= BATCH_BYTES or (batch.size >= enough and lane.idle):
-                    await lane.send(partial(writer.put, batch.parts))
-                    batch = _Batch()
-            await lane.run(partial(writer.finish, batch.parts))
+                await conveyor.put(chunk)
+            await conveyor.finish(writer.finish)
         except BaseException:
             # Before the thread is waited for, so that a rename that has not happened yet does not happen any more.
             writer.withdrawn = True
-            await lane.close(writer.discard)
+            await conveyor.close(writer.discard)
             raise
         return writer.size
 
@@ -144,24 +140,6 @@ class LocalBackend:
     async def write_identity(self, identity: str) -> None:
         """See `Backend.write_identity`."""
         await self._threads.run(partial(self._tree.write_identity, identity))
-
-
-class _Batch:
-    """Chunks on their way to the disk, together, without being joined unless they are tiny."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes | bytearray] = []
-        self.size = 0
-
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        last = self.parts[-1] if self.parts else None
-        if len(chunk) >= _SMALL_CHUNK:
-            self.parts.append(chunk)
-        elif isinstance(last, bytearray):
-            last += chunk
-        else:
-            self.parts.append(bytearray(chunk))
 
 
 async def _pieces(lane: Lane, reader: FileReader, piece: bytes) -> AsyncGenerator[bytes, None]:

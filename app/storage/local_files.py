@@ -7,14 +7,15 @@ can prune the folder while it is written to, and what a killed process left behi
 import contextlib
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime
 
-from app.storage.backend import BATCH_BYTES, Digest, ObjectInfo, resolve_range
+from app.storage.backend import BATCH_BYTES, Digest, ObjectInfo, Parts, resolve_range
 from app.storage.errors import IntegrityFailed, ObjectNotFound, Reason, StorageError, Unavailable
 from app.storage.keys import check_key
 from app.storage.local_errors import translate, translated
+from app.storage.local_sync import STEP_BYTES, SyncsAhead
 from app.storage.local_tree import Tree
 
 # How many writes to one key can be under way at once. `remove` must look for every one of their temporary files, so they are
@@ -25,10 +26,6 @@ _TEMPORARY = ".part"
 # How often a writer begins anew because a `remove` pruned the folder that it had just opened.
 _ATTEMPTS = 100
 
-# After so many bytes the disk is set to work on them. Without that it would rest until the last byte has arrived, and the sync
-# would then take as long as writing the whole file.
-_BYTES_AHEAD_OF_DISK = 8 * 1024 * 1024
-
 # How many entries of a folder are looked through for temporary files, for each object to remove. Below that a listing costs less
 # than asking for every name that a temporary file may have; in a folder that holds far more than is removed it costs more.
 _ENTRIES_PER_OBJECT = 32
@@ -38,21 +35,21 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without NONBLOCK a pipe that somebody put in an object's place would hold the thread up for ever.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-Parts = Sequence[bytes | bytearray]
-
 
 class FileWriter:
     """One write. Its methods are called one after the other; `withdrawn` may be set at any time, from any thread."""
 
-    def __init__(self, tree: Tree, key: str, digest: Digest) -> None:
+    def __init__(self, tree: Tree, syncs: SyncsAhead, key: str, digest: Digest) -> None:
         *self._folders, self._name = check_key(key).split("/")
         self._tree = tree
+        self._syncs = syncs
         self._key = key
         self._digest = digest
         self._temporary: str | None = None
         self._opened = contextlib.ExitStack()
         self._folder = self._file = -1
-        self._at_disk = 0
+        self._sync: Future[None] | None = None
+        self._synced = 0
         self.size = 0
         self.withdrawn = False
 
@@ -64,14 +61,15 @@ class FileWriter:
             for part in parts:
                 self._digest.update(part)
             self.size += _write_all(self._file, parts)
-        if self.size - self._at_disk >= _BYTES_AHEAD_OF_DISK:
-            _send_to_disk(self._file, self._at_disk, self.size)
-            self._at_disk = self.size
+            if self.size - self._synced >= STEP_BYTES and (self._sync is None or self._sync.done()):
+                self._end_sync()
+                self._begin_sync()
 
     def finish(self, parts: Parts) -> None:
         """Write the last bytes, and make the file the object: from the rename on it is visible, from the end on durable."""
         self.put(parts)
         with translated(self._key):
+            self._end_sync()
             os.fsync(self._file)
             # A `remove` of this key may have taken the temporary file; its name may then be another writer's.
             if self.withdrawn or not os.fstat(self._file).st_nlink:
@@ -84,9 +82,22 @@ class FileWriter:
     def discard(self) -> None:
         """Remove the temporary file and close everything. A file that cannot be removed is left for `remove`."""
         with self._opened, contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):
+                self._end_sync()
             if self._temporary is not None and os.fstat(self._file).st_nlink:
                 os.unlink(self._temporary, dir_fd=self._folder)
             self._temporary = None
+
+    def _begin_sync(self) -> None:
+        self._sync = self._syncs.begin(self._file)
+        if self._sync is not None:
+            self._synced = self.size
+
+    def _end_sync(self) -> None:
+        # One that waits for a thread is dropped: the caller may have the last one.
+        sync, self._sync = self._sync, None
+        if sync is not None and not sync.cancel():
+            sync.result()
 
     def _create(self) -> None:
         for _ in range(_ATTEMPTS):
@@ -226,13 +237,6 @@ def _temporaries_of(folder: int, *, entries: int) -> set[str] | None:
                 found.add(entry.name)
         return found
     return None
-
-
-def _send_to_disk(file: int, start: int, end: int) -> None:
-    """Begin to write these bytes of the page cache to the disk, and do not wait. A hint: the sync at the end is what counts."""
-    if sys.platform == "linux":  # where "not needed in memory" means this, and drops no page before it is written
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(file, start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 def _write_all(file: int, parts: Parts) -> int:
