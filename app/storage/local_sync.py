@@ -35,9 +35,14 @@ class SyncsAhead:
         if not self._under_way.acquire(blocking=False):
             return None
         try:
-            future = self._threads.submit(lambda: os.fsync(file))
+            future = self._threads.submit(lambda: sync(file))
         except Unavailable:  # the pool is closed
             self._under_way.release()
             return None
         future.add_done_callback(lambda _: self._under_way.release())
         return future
+
+
+def sync(file: int) -> None:
+    """Wait until everything that was written of a file is on the medium. Raises OSError for what could not be kept."""
+    os.fsync(file)

@@ -1,7 +1,8 @@
 """A PUT that is streamed to a file and synced: what an ASGI server can do at best, without GraphQL, rows, checks or hashes.
 
-Done as well as we know how: the allocator is set as in the product, and while a thread writes one batch, the next one is received.
-A file that ends within the first batch takes one hop to a thread. With HASHED in its environment it also takes the SHA-256.
+The allocator is set as in the product, and while a thread writes one batch, the next one is received. A file that ends within the
+first batch takes one hop to a thread. It is synced once, at its end: the product, which has large files synced on the way, too, can
+therefore be quicker. With HASHED in its environment it also takes the SHA-256.
 """
 
 import asyncio
