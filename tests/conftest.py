@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.measuring.plugin",
     "tests.fixtures.heap",
     "tests.fixtures.hypothesis_profiles",
+    "tests.fixtures.order",
     "tests.fixtures.folders",
     "tests.fixtures.databases",
     "tests.fixtures.open_database",
