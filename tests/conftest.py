@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fixtures.open_database",
     "tests.fixtures.s3",
     "tests.fixtures.redis",
+    "tests.fixtures.warm",
     "tests.fixtures.server",
     "tests.fixtures.site",
     "tests.fixtures.deployment",

@@ -33,6 +33,7 @@ def printed_headers(server: AppServer) -> dict[str, dict[str, str]]:
     return {email: json.loads(line) for email, line in found}
 
 
+@pytest.mark.usefixtures("cold_start")
 async def test_the_demo_prints_headers_that_work_as_they_stand_and_a_second_start_keeps_it(
     serve: Serve, tmp_path: Path
 ) -> None:
@@ -90,6 +91,7 @@ async def test_whoever_asks_a_server_for_its_health_is_answered(server: AppServe
     assert (status, said.startswith("error: ConnectionRefusedError: ")) == (1, True)
 
 
+@pytest.mark.usefixtures("cold_start")
 async def test_a_port_in_use_costs_one_line_and_touches_nothing(serve: Serve, tmp_path: Path) -> None:
     data_dir = tmp_path / "untouched"
     with socket.create_server(("127.0.0.1", 0)) as taken:

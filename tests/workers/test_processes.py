@@ -56,6 +56,7 @@ async def asked(deployment: Deployment, job: JobName = CLEANUP) -> JobRun:
         return await runtime.jobs.request(None, job)
 
 
+@pytest.mark.usefixtures("cold_start")
 async def test_two_schedulers_and_two_workers_give_every_tick_one_run_and_stop_at_once(deployment: Deployment) -> None:
     schedulers = await asyncio.gather(deployment.start("scheduler"), deployment.start("scheduler"))
     workers = await asyncio.gather(deployment.start("worker"), deployment.start("worker"))
