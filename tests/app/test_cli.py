@@ -1,6 +1,7 @@
 """The command line, run as people run it: `python -m app ...` in a process of its own."""
 
 import asyncio
+import itertools
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +18,7 @@ from app.models import File, FileStatus, JobName, JobRun, JobStatus, User, UserS
 from app.runtime import Runtime, open_runtime
 from app.settings import Settings
 from tests.factories import make_file, make_user
+from tests.fixtures.servers.process import Command, ServerProcess
 from tests.measuring import app_command
 
 ROOT = Path(__file__).parents[2]
@@ -41,24 +43,26 @@ class Commands:
         names = {name.upper() for name in Settings.model_fields}
         self._environment = {key: value for key, value in os.environ.items() if key not in names}
         self._environment |= {"DATA_DIR": str(data_dir), **variables}
+        self._numbers = itertools.count()
 
     async def __call__(self, *arguments: str, stdin: str = "", **variables: str) -> Result:
-        process = await asyncio.create_subprocess_exec(
-            *app_command(*arguments),
-            cwd=ROOT,
-            env=self._environment | variables,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        name = f"command-{next(self._numbers)}"
+        asked, out, err = (self.data_dir.with_name(f"{name}.{part}") for part in ("in", "out", "err"))
+        asked.write_text(stdin)
+        command = Command(
+            serve=app_command(*arguments),
+            folder=ROOT,
+            stdin=asked,
+            out=out,
+            log=err,
+            environment=self._environment | variables,
         )
+        process = ServerProcess(" ".join(["python -m app", *arguments]), command)
         try:
-            out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
+            status = await asyncio.to_thread(process.wait, 60)
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode is not None
-        return Result(process.returncode, out.decode(), err.decode())
+            await asyncio.to_thread(process.stop)
+        return Result(status, out.read_text(), err.read_text())
 
 
 @pytest.fixture
