@@ -214,6 +214,12 @@ async def test_an_identity_that_another_process_has_just_written_stays(faulty: F
     assert await faulty.backend.read_identity() is None
 
 
+async def test_an_identity_that_is_just_being_replaced_is_not_missing(faulty: FaultyStore) -> None:
+    await faulty.backend.write_identity(IDENTITY)
+    faulty.proxy.inject(Says(404, "NoSuchKey"), times=1)
+    assert await faulty.backend.read_identity() == IDENTITY
+
+
 async def test_an_identity_is_written_where_conditions_are_not_known(faulty: FaultyStore) -> None:
     faulty.proxy.inject(Says(501, "NotImplemented"), when=lambda request: "if-none-match" in request.headers)
     await faulty.backend.write_identity(IDENTITY)

@@ -32,11 +32,14 @@ class Identity:
         self._data = data
         self._settle_seconds = settle_seconds
         self._settled = False
+        self._written = False
 
     async def read(self) -> str | None:
         """The identity, or None. Raises `Unavailable` when that cannot be told, for a missing bucket too."""
         found, age_seconds = await self._look()
-        if found is not None and age_seconds <= self._settle_seconds and not self._settled:
+        # What was written and is not there is just being replaced by another process: rclone has nothing to show meanwhile.
+        fresh = self._written if found is None else age_seconds <= self._settle_seconds
+        if fresh and not self._settled:
             await asyncio.sleep(self._settle_seconds)
             found, _ = await self._look()
         self._settled = found is not None
@@ -51,7 +54,7 @@ class Identity:
             async with asyncio.timeout(_WRITTEN_WITHIN_SECONDS):
                 found, _ = await self._look()
                 if found is None:
-                    await self._write_if_none(body)
+                    self._written = await self._write_if_none(body)
                     # The same again: a store that heeds the condition refuses now, and so it has kept the first one before.
                     self._settled = not await self._write_if_none(body)
         except TimeoutError as error:
