@@ -52,7 +52,9 @@ class Crowd:
             server = self._random.choice(self._servers)
             if what == "upload":
                 size = self._random.randrange(LARGEST)
-                reply = await upload(server.base_url, person.token, self._random.randbytes(size), name="work.bin")
+                # Chance by itself begins as programs do now and then.
+                content = (b"\0" + self._random.randbytes(size))[:size]
+                reply = await upload(server.base_url, person.token, content, name="work.bin")
                 if reply.code is None:
                     self._files[person.token].append(reply.body["data"]["uploadFile"]["file"]["id"])
                 self.outcomes[what, reply.code] += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from tests.fixtures.logs import LogLines
 
 pytestmark = pytest.mark.requirement("R4")
 
-CONTENT = os.urandom(3 * BATCH_BYTES)
+CONTENT = random.Random(11).randbytes(3 * BATCH_BYTES)
 METHODS = ["GET", "HEAD"]
 
 
