@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import random
 import os
+import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
