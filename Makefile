@@ -26,8 +26,8 @@ REPORT = $(if $(ARGS),:,$(MEASURED) $(RUN) tests.measuring.report)
 # Whether there is a Node that can build GraphiQL, and what builds it unless it is built already.
 NODE = command -v node >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a < 20 || (a == 20 && b < 19)))'
 GRAPHIQL = app/web/graphiql/build.mjs
-# Two cores, five processes, since tests often wait for servers; for a part of the tests one is quicker than servers for five.
-WORKERS = $(if $(ARGS),0,5)
+# Two cores, four processes, since tests often wait for servers; for a part of the tests one is quicker than servers for four.
+WORKERS = $(if $(ARGS),0,4)
 
 .PHONY: help
 help: ## Show this list

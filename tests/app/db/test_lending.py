@@ -69,7 +69,7 @@ async def test_more_callers_than_connections_are_all_served(postgres_url: str) -
             sessions = await asyncio.gather(*map(work, range(60)))
 
         assert len(sessions) == 60
-        assert most == 3
+        assert 1 < most <= 3
 
 
 async def test_a_waiter_that_leaves_passes_on_what_it_was_given(postgres_url: str) -> None:
