@@ -24,6 +24,7 @@ LEVELS = (
     re.compile(rf"{_UUID}(?:\.[a-z0-9]{{1,{MAX_EXTENSION}}})?"),
 )
 _KEY = re.compile("/".join(level.pattern for level in LEVELS))
+_CHARACTERS = re.compile(r"[a-z0-9./-]*")
 
 
 def make_key(group_id: UUID | None, created_at: datetime, file_id: UUID, name: str) -> str:
@@ -57,3 +58,8 @@ def check_key(key: str) -> str:
 def is_key(text: str) -> bool:
     """Whether `check_key` lets it through."""
     return _KEY.fullmatch(text) is not None
+
+
+def may_begin_key(text: str) -> bool:
+    """Whether there may be keys that begin so, as far as its characters tell."""
+    return _CHARACTERS.fullmatch(text) is not None

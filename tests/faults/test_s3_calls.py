@@ -278,3 +278,11 @@ async def test_a_listing_that_breaks_off_fails_and_does_not_end(faulty: FaultySt
     faulty.proxy.inject(CutAnswer(after=200), when=is_list)
     with pytest.raises(Unavailable):
         await call(faulty, "list", "")
+
+
+async def test_what_no_key_begins_with_is_not_asked_for(faulty: FaultyStore) -> None:
+    # Ceph answers 500 to such a prefix.
+    faulty.proxy.inject(Says(500, "InternalError"), when=is_list)
+    assert [info.key async for info in faulty.backend.list("\0")] == []
+    with pytest.raises(Unavailable):
+        [info.key async for info in faulty.backend.list("0")]

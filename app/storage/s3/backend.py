@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from app.clock import Clock, SystemClock
 from app.storage.backend import PAGE_OBJECTS, Digest, ObjectInfo, SignedRead
 from app.storage.errors import InvalidKey, Reason, StorageError, Unavailable
-from app.storage.keys import check_key, is_key
+from app.storage.keys import check_key, is_key, may_begin_key
 from app.storage.presentation import content_disposition, content_type, shown_inline
 from app.storage.s3.config import S3Config
 from app.storage.s3.control import Control
@@ -124,7 +124,8 @@ class S3Backend:
 
     async def list(self, prefix: str = "") -> AsyncIterator[ObjectInfo]:
         """See `Backend.list`. What is no key, and what a store shows beyond the prefix or twice, is left out."""
-        after: str | None = ""
+        # Ceph fails on a prefix that holds what no key may hold, and nothing would be found by it.
+        after: str | None = "" if may_begin_key(prefix) else None
         shown = ""
         while after is not None:
             with self._calls.one():

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.storage.errors import InvalidKey
-from app.storage.keys import check_key, extension_of, make_key
+from app.storage.keys import check_key, extension_of, make_key, may_begin_key
 
 pytestmark = pytest.mark.requirement("R12")
 
@@ -70,6 +70,12 @@ def test_every_key_that_is_made_passes_the_check(group: UUID | None, when: datet
     assert key == key.lower()
     assert re.fullmatch(r"[a-z0-9]{1,16}", key.rpartition("/")[2][37:] or "x")
     assert key.split("/")[:3] == [str(group or "system"), f"{when.year:04}", f"{when.month:02}"]
+    assert all(may_begin_key(key[:cut]) for cut in range(len(key) + 1))
+
+
+@pytest.mark.parametrize("text", ["\0", "system/2026\n", "SYSTEM", "é", "a b", "%2f", "\\"])
+def test_no_key_begins_with_what_none_may_hold(text: str) -> None:
+    assert not may_begin_key(text)
 
 
 @given(st.text())
