@@ -171,7 +171,7 @@ def _graphql(runtime: Runtime, graphiql: GraphiQL | None) -> GraphQLView[Context
         make_context=make_context,
         graphiql=settings.shows_ide,
         page=graphiql.page if graphiql else None,
-        allowed_origins=settings.cors_origins,
+        allowed_origins=settings.page_origins,
         limits=ViewLimits(
             idle_seconds=settings.request_idle_seconds,
             min_bytes_per_second=settings.request_min_bytes_per_second,

@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from app.guard_settings import GuardSettings, List, Seconds
+from app.origins import as_origin, is_web_address, origin_of
 from app.storage.locations import ExtraLocation
 
 MAX_SAFE_INTEGER = 2**53 - 1  # what a JSON number carries exactly, and so what a byte count may reach
@@ -137,7 +138,9 @@ class Settings(GuardSettings):
         100, ge=1, description="Operations that may run on one WebSocket at one time."
     )
 
-    cors_origins: List = Field((), description="Origins of browser front ends, comma-separated; `*` for any.")
+    cors_origins: List = Field(
+        (), description="Origins of browser front ends, such as `https://school.example`, comma-separated; `*` for any."
+    )
     shutdown_grace_seconds: Seconds = Field(
         30, description="How long a stopping server lets requests in flight finish."
     )
@@ -185,20 +188,24 @@ class Settings(GuardSettings):
     @field_validator("public_url")
     @classmethod
     def _absolute(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
+        if value and not is_web_address(value):
+            raise ValueError("use https://HOST")
         return value.rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # Written as browsers write them, since that is what they are compared with, letter by letter.
+        try:
+            return tuple(part if part == "*" else as_origin(part) for part in value)
+        except ValueError:
+            raise ValueError("use origins such as https://school.example, without a path") from None
 
     @field_validator("jwt_jwks_url", "alert_webhook_url")
     @classmethod
     def _reachable(cls, value: str | SecretStr) -> str | SecretStr:
         url = value.get_secret_value() if isinstance(value, SecretStr) else value
-        try:
-            parts = urlsplit(url)
-            known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # of a port or an address that is none
-            known = False
-        if url and not known:
+        if url and not is_web_address(url):
             raise ValueError("use https://HOST/PATH")
         return value
 
@@ -274,6 +281,14 @@ class Settings(GuardSettings):
     def resolved_public_url(self) -> str:
         """The prefix of every URL that is handed out."""
         return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """The origins of pages that may open sockets, beside those of the host that a request names.
+
+        A proxy may hand on another host than the one that clients see: then only `PUBLIC_URL` tells which pages are our own.
+        """
+        return (*self.cors_origins, origin_of(self.public_url)) if self.public_url else self.cors_origins
 
     @property
     def resolved_local_storage_path(self) -> Path:

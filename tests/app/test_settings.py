@@ -51,6 +51,15 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.trash_counts_toward_quota is True
 
 
+def test_origins_are_kept_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGINS", "https://School.example/, http://localhost:3000, capacitor://localhost, *")
+    settings = Settings.load()
+    assert settings.cors_origins == ("https://school.example", "http://localhost:3000", "capacitor://localhost", "*")
+    assert settings.page_origins == settings.cors_origins
+    monkeypatch.setenv("PUBLIC_URL", "https://files.example:443/satchel")
+    assert Settings.load().page_origins == (*settings.cors_origins, "https://files.example")
+
+
 def test_what_is_empty_is_as_if_it_were_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LOCAL_STORAGE_PATH", "DATABASE_URL", "REDIS_URL", "GRAPHQL_IDE", "PERSISTED_QUERIES_FILE"):
         monkeypatch.setenv(name, "")
@@ -76,6 +85,12 @@ def test_a_variable_of_somebody_else_is_ignored(monkeypatch: pytest.MonkeyPatch)
         ("PORT", "65536"),
         ("PORT", "eight"),
         ("PUBLIC_URL", "files.example"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://files.example:port"),
+        ("PUBLIC_URL", "ftp://files.example"),
+        ("CORS_ORIGINS", "school.example"),
+        ("CORS_ORIGINS", "https://school.example,https://school.example/app"),
+        ("CORS_ORIGINS", "https://*.school.example"),
         ("DATABASE_URL", "mysql://localhost/satchel"),
         ("DATABASE_URL", "postgres://localhost/satchel?pgbouncer=true&sslmode=verify-full"),
         ("STORAGE_BACKEND", "tape"),

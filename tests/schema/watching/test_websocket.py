@@ -199,9 +199,18 @@ async def test_a_token_that_expires_closes_the_connection(embedded: Satchel) -> 
     await subscribed(embedded, 0)
 
 
-@pytest.mark.parametrize("app_settings", [{"cors_origins": ("https://school.example",)}])
 @pytest.mark.parametrize(
-    "origin, allowed", [("https://school.example", True), ("https://evil.example", False), (None, True)]
+    "app_settings", [{"cors_origins": "https://School.example/", "public_url": "https://files.example:8443/base"}]
+)
+@pytest.mark.parametrize(
+    "origin, allowed",
+    [
+        ("https://school.example", True),
+        ("https://files.example:8443", True),  # our own page, behind a proxy that hands on another host
+        ("https://files.example", False),
+        ("https://evil.example", False),
+        (None, True),
+    ],
 )
 async def test_pages_of_foreign_origins_are_shown_out(embedded: Satchel, origin: str | None, allowed: bool) -> None:
     address = url_of(embedded).replace("http", "ws", 1)
