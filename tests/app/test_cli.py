@@ -5,7 +5,7 @@ import itertools
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -292,7 +292,6 @@ async def test_a_damaged_database_costs_one_line(run: Commands) -> None:
 
 async def test_an_older_data_folder_is_brought_up_to_date_by_any_command(run: Commands) -> None:
     run.data_dir.mkdir()
-    with sqlite3.connect(run.data_dir / "satchel.sqlite3") as empty:
+    with closing(sqlite3.connect(run.data_dir / "satchel.sqlite3")) as empty:
         empty.execute("SELECT 1")
-    empty.close()
     assert (await run("token", "a@example.org")).err == "error: There is no such user.\n"

@@ -99,7 +99,7 @@ class Target:
 
     def kept(self) -> dict[str, Any]:
         """Everything the server keeps: rows, ledger and stored bytes."""
-        with sqlite3.connect(f"file:{self.folder}/satchel.sqlite3?mode=ro", uri=True) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/satchel.sqlite3?mode=ro", uri=True)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             rows = {
                 table: database.execute(f"SELECT * FROM {table}").fetchall() for table in sorted(tables - _RESTLESS)

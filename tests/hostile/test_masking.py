@@ -2,13 +2,14 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 from tests.hostile.cases import STUDENT, gql
 from tests.hostile.conftest import Target
 
 
 def test_a_fault_is_told_by_an_id_that_is_in_the_log(target: Target) -> None:
-    with sqlite3.connect(f"{target.folder}/satchel.sqlite3") as database:
+    with closing(sqlite3.connect(f"{target.folder}/satchel.sqlite3")) as database:
         database.execute("ALTER TABLE limit_changes RENAME TO elsewhere")
 
     answer = target.send(gql("a fault", "{ me { name limitHistory { nodes { id } } } }", None, by=STUDENT))
