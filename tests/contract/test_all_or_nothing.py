@@ -58,16 +58,20 @@ async def is_whole_or(store: Harness, key: str, before: bytes | None) -> bool:
     return await fetch(store.backend, key) in {before, NEW}
 
 
-async def becomes_whole_or(store: Harness, key: str, before: bytes | None) -> bool:
+async def assert_becomes_whole_or(store: Harness, key: str, before: bytes | None, when: str) -> None:
     """The same, before long where a server may still be at work on what it was sent when its client left."""
+    seen: object = None
     for _ in range(100):
-        with contextlib.suppress(StorageError):
+        try:
             if await is_whole_or(store, key, before):
-                return True
+                return
+            seen = await store.backend.stat(key)
+        except StorageError as error:
+            seen = error
         if not isinstance(store, S3Harness):
             break
         await asyncio.sleep(0.1)
-    return False
+    raise AssertionError(f"{when}: neither whole nor what was there before, but {seen!r}")
 
 
 @pytest.mark.parametrize("before", [None, OLD], ids=["new", "over-another"])
@@ -123,7 +127,7 @@ async def test_a_write_may_be_cancelled_at_any_moment(store: Harness, before: by
             await write
         except asyncio.CancelledError:
             cancelled += 1
-            assert await becomes_whole_or(store, key, before), f"after {turns} turns"
+            await assert_becomes_whole_or(store, key, before, f"after {turns} turns")
         else:
             completed += 1
             assert await fetch(store.backend, key) == NEW
