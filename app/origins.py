@@ -29,7 +29,7 @@ def is_web_address(url: str) -> bool:
 
 
 def as_origin(text: str) -> str:
-    """The origin that `text` names. Raises ValueError for a URL that names more than one: a path belongs to none."""
+    """`text` as an origin. Raises ValueError for what is none: a path or a query, say, is no part of one."""
     parts = urlsplit(text)
     if parts.path not in {"", "/"} or parts.query or parts.fragment or parts.username is not None:
         raise ValueError("use https://HOST, without a path")
