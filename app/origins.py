@@ -1,4 +1,4 @@
-"""Origins of web pages, as browsers write them in the header `Origin` (RFC 6454)."""
+"""Origins of URLs, as browsers write them in the header `Origin` (RFC 6454) and as S3 wants its host signed."""
 
 from urllib.parse import urlsplit
 

@@ -97,9 +97,13 @@ class Target:
         """Whether the server still answers."""
         return self.exchange(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").status == 200
 
+    def database(self) -> "contextlib.closing[sqlite3.Connection]":
+        """The server's database, to be read."""
+        return contextlib.closing(sqlite3.connect(f"file:{self.folder}/satchel.sqlite3?mode=ro", uri=True))
+
     def kept(self) -> dict[str, Any]:
         """Everything the server keeps: rows, ledger and stored bytes."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/satchel.sqlite3?mode=ro", uri=True)) as database:
+        with self.database() as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             rows = {
                 table: database.execute(f"SELECT * FROM {table}").fetchall() for table in sorted(tables - _RESTLESS)

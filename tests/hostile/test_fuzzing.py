@@ -4,8 +4,6 @@ Schemathesis makes operations from the printed schema; Hypothesis makes values f
 """
 
 import json
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -91,7 +89,7 @@ def _assert_clean(target: Target, case: Case) -> None:
 
 
 def _assert_ledger_is_true(target: Target) -> None:
-    with closing(sqlite3.connect(f"file:{target.folder}/satchel.sqlite3?mode=ro", uri=True)) as database:
+    with target.database() as database:
         used = "SELECT COALESCE(SUM(used_bytes), 0) FROM user_storage"
         charged = "SELECT COALESCE(SUM(charged_bytes), 0) FROM files"
         assert database.execute(used).fetchone() == database.execute(charged).fetchone()

@@ -8,8 +8,9 @@ from urllib.parse import quote, urlsplit
 
 from botocore.httpsession import get_cert_path
 
+from app.origins import is_web_address, origin_of
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +94,11 @@ class Address:
     @classmethod
     def of(cls, endpoint: str, bucket: str, *, path_style: bool) -> "Address":
         """The address of a bucket at an endpoint, whose own path, if it has one, is kept."""
-        parts = urlsplit(endpoint)
-        name = (parts.hostname or "").lower()
-        name = f"[{name}]" if ":" in name else name
-        host = name if path_style else f"{bucket}.{name}"
         # A port that goes without saying is left out by every client, and so it must be by the signature.
-        if parts.port is not None and parts.port != _DEFAULT_PORTS[parts.scheme]:
-            host = f"{host}:{parts.port}"
-        base = quote(parts.path.rstrip("/"), safe="/-_.~%")
-        return cls(f"{parts.scheme}://{host}", host, f"{base}/{bucket}" if path_style else base)
+        scheme, _, name = origin_of(endpoint).partition("://")
+        host = name if path_style else f"{bucket}.{name}"
+        base = quote(urlsplit(endpoint).path.rstrip("/"), safe="/-_.~%")
+        return cls(f"{scheme}://{host}", host, f"{base}/{bucket}" if path_style else base)
 
     def path(self, key: str) -> str:
         """The path of an object. Keys are plain ASCII that needs no escaping (R12), and so is the name of the identity."""
@@ -122,9 +119,7 @@ def _is_ip(url: str) -> bool:
 
 
 def _is_endpoint(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number
+    if not is_web_address(url):
         return False
-    return known and not (parts.query or parts.fragment or parts.username or parts.password)
+    parts = urlsplit(url)
+    return not (parts.query or parts.fragment or parts.username or parts.password)
