@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
@@ -51,6 +52,15 @@ class Conveyor:
         """Call `last_call` in a thread, with what no thread has taken. Raises what it, or `consume`, raised."""
         await self._lane.settle()
         return await self._lane.run(partial(last_call, self._take_all()))
+
+    @property
+    def all_here(self) -> bool:
+        """No thread has taken anything so far."""
+        return self._lane.unused
+
+    async def finish_with(self, begin: Callable[[Parts], Future[T]]) -> T:
+        """Leave all that lies here to somebody else. Raises what that comes to."""
+        return await self._lane.follow(begin(self._take_all()))
 
     async def close(self, last_call: Callable[[], None]) -> None:
         """Drop what lies here, and have `last_call` run after everything else: see `Lane.close`."""

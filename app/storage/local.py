@@ -14,6 +14,7 @@ from app.storage.backend import BATCH_BYTES, Digest, ObjectInfo, SignedRead
 from app.storage.conveyor import Conveyor
 from app.storage.errors import InvalidKey, StorageError
 from app.storage.keys import check_key
+from app.storage.local_commits import GroupCommits
 from app.storage.local_errors import translated
 from app.storage.local_files import FileReader, FileWriter, remove_objects, stat_object
 from app.storage.local_listing import pages
@@ -47,6 +48,7 @@ class LocalBackend:
         self._signer = signer
         self._threads = Threads(f"storage-{location}", limit=threads, grace_seconds=grace_seconds)
         self._syncs = SyncsAhead(self._threads)
+        self._commits = GroupCommits(self._threads, self._tree)
 
     async def open(self, *, create: bool = True) -> None:
         """See `Backend.open`. Without `create` a missing root stays missing, and every call says so until it is there."""
@@ -66,7 +68,8 @@ class LocalBackend:
     ) -> int:
         """See `Backend.write`. While one batch is hashed and written in a thread, the next one is received.
 
-        An object that fits into one batch takes one thread hop for everything, the syncs and the rename included.
+        An object that fits into one batch takes one thread hop for everything, the syncs and the rename included, and shares it
+        with others that wait for a thread.
         """
         writer = FileWriter(self._tree, self._syncs, key, digest)
         enough = BATCH_BYTES if size_hint is None or size_hint <= BATCH_BYTES else _WORTH_A_HOP
@@ -74,7 +77,10 @@ class LocalBackend:
         try:
             async for chunk in chunks:
                 await conveyor.put(chunk)
-            await conveyor.finish(writer.finish)
+            if conveyor.all_here:
+                await conveyor.finish_with(partial(self._commits.begin, writer))
+            else:
+                await conveyor.finish(writer.finish)
         except BaseException:
             # Before the thread is waited for, so that a rename that has not happened yet does not happen any more.
             writer.withdrawn = True

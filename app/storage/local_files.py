@@ -23,6 +23,11 @@ from app.storage.local_tree import Tree
 SLOTS = 4
 _TEMPORARY = ".part"
 
+# From so many bytes on hashlib lets other threads run meanwhile. On a busy server a thread then waits for its turn longer than it
+# hashes a small chunk, so those are hashed in pieces that are smaller.
+_HASHED_AT_ONCE = 2047
+_SMALL_CHUNK = 64 * 1024
+
 # How often a writer begins anew because a `remove` pruned the folder that it had just opened.
 _ATTEMPTS = 100
 
@@ -40,10 +45,10 @@ class FileWriter:
     """One write. Its methods are called one after the other; `withdrawn` may be set at any time, from any thread."""
 
     def __init__(self, tree: Tree, syncs: SyncsAhead, key: str, digest: Digest) -> None:
-        *self._folders, self._name = check_key(key).split("/")
+        *self.folders, self._name = check_key(key).split("/")
+        self.key = key
         self._tree = tree
         self._syncs = syncs
-        self._key = key
         self._digest = digest
         self._temporary: str | None = None
         self._opened = contextlib.ExitStack()
@@ -55,11 +60,11 @@ class FileWriter:
 
     def put(self, parts: Parts) -> None:
         """Write the next bytes to the temporary file, and hash them."""
-        with translated(self._key):
+        with translated(self.key):
             if self._temporary is None:
                 self._create()
             for part in parts:
-                self._digest.update(part)
+                _hash(self._digest, part)
             self.size += _write_all(self._file, parts)
             if self.size - self._synced >= STEP_BYTES and (self._sync is None or self._sync.done()):
                 self._end_sync()
@@ -68,15 +73,33 @@ class FileWriter:
     def finish(self, parts: Parts) -> None:
         """Write the last bytes, and make the file the object: from the rename on it is visible, from the end on durable."""
         self.put(parts)
-        with translated(self._key):
+        self.publish()
+        with translated(self.key):
+            os.fsync(self._folder)
+        self.close()
+
+    def open_in(self, folder: int) -> None:
+        """Begin in the object's folder, which the caller has opened and keeps open until `close` or `discard`.
+
+        Raises FileNotFoundError when it was pruned meanwhile.
+        """
+        self._folder = folder
+        self._file, self._temporary = self._create_in_free_slot()
+        self._opened.callback(os.close, self._file)
+
+    def publish(self) -> None:
+        """Sync what was written, and give it its name. That is durable once the folder is synced, too."""
+        with translated(self.key):
             self._end_sync()
             os.fsync(self._file)
             # A `remove` of this key may have taken the temporary file; its name may then be another writer's.
             if self.withdrawn or not os.fstat(self._file).st_nlink:
-                raise Unavailable(Reason.INTERRUPTED, self._key)
+                raise Unavailable(Reason.INTERRUPTED, self.key)
             os.rename(self._temporary or "", self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             self._temporary = None
-            os.fsync(self._folder)
+
+    def close(self) -> None:
+        """Close what is open. The object stays."""
         self._opened.close()
 
     def discard(self) -> None:
@@ -103,20 +126,18 @@ class FileWriter:
         for _ in range(_ATTEMPTS):
             try:
                 with contextlib.ExitStack() as opened:
-                    self._folder = opened.enter_context(self._tree.folder(self._folders, make=True))
-                    self._file, self._temporary = self._create_in_free_slot()
-                    opened.callback(os.close, self._file)
-                    self._opened = opened.pop_all()
+                    self.open_in(opened.enter_context(self._tree.folder(self.folders, make=True)))
+                    self._opened.push(opened.pop_all())
                     return
             except FileNotFoundError:
                 continue
-        raise Unavailable(Reason.FAILED, self._key)
+        raise Unavailable(Reason.FAILED, self.key)
 
     def _create_in_free_slot(self) -> tuple[int, str]:
         for temporary in temporary_names(self._name):
             with contextlib.suppress(FileExistsError):
                 return os.open(temporary, _CREATE, 0o640, dir_fd=self._folder), temporary
-        raise Unavailable(Reason.BUSY, self._key)
+        raise Unavailable(Reason.BUSY, self.key)
 
 
 class FileReader:
@@ -237,6 +258,15 @@ def _temporaries_of(folder: int, *, entries: int) -> set[str] | None:
                 found.add(entry.name)
         return found
     return None
+
+
+def _hash(digest: Digest, part: bytes | bytearray | memoryview) -> None:
+    if len(part) > _SMALL_CHUNK:
+        digest.update(part)
+        return
+    with memoryview(part) as whole:
+        for start in range(0, len(part), _HASHED_AT_ONCE):
+            digest.update(whole[start : start + _HASHED_AT_ONCE])
 
 
 def _write_all(file: int, parts: Parts) -> int:

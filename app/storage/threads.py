@@ -93,9 +93,9 @@ class Lane:
         self._last: cf.Future[Any] | None = None
 
     @property
-    def idle(self) -> bool:
-        """Nothing runs or waits to run."""
-        return self._last is None or self._last.done()
+    def unused(self) -> bool:
+        """No call has been sent so far."""
+        return self._last is None
 
     async def send(self, call: Callable[[], object]) -> None:
         """Have a call run, once the one before has ended. Raises what that one raised; does not wait for this one."""
@@ -106,6 +106,11 @@ class Lane:
         """Have a call run and wait for it. Raises what it, or the one before, raised."""
         await self.settle()
         self._last = future = self._threads.submit(call)
+        return await asyncio.wrap_future(future)
+
+    async def follow(self, future: cf.Future[T]) -> T:
+        """Wait for a call that somebody else has run for this transfer. Raises what it raised."""
+        self._last = future
         return await asyncio.wrap_future(future)
 
     async def settle(self) -> None:
