@@ -31,6 +31,7 @@ from schema.groups.queries import GroupQueries
 from schema.http import is_request_error
 from schema.limits.mutations import LimitMutations
 from schema.limits.subscriptions import LimitSubscriptions
+from schema.names import Names
 from schema.nodes import NodeQueries
 from schema.operations.mutations import OperationMutations
 from schema.operations.queries import OperationQueries
@@ -77,7 +78,7 @@ def _types() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=SCALARS, name_converter=Names()),
         extensions=[UploadRules],
     )
     _leave_out_null_defaults(made._schema)

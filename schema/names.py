@@ -1,0 +1,18 @@
+"""The names of fields and arguments in GraphQL: Strawberry's, each made once."""
+
+from strawberry.schema.name_converter import NameConverter
+
+
+class Names(NameConverter):
+    """Strawberry asks for the name of every field of an input, and makes it anew from Python's, with each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, str] = {}  # as many as the code has names
+
+    def apply_naming_config(self, name: str) -> str:
+        """For example `sizeBytes` for size_bytes."""
+        made = self._made.get(name)
+        if made is None:
+            made = self._made[name] = super().apply_naming_config(name)
+        return made
