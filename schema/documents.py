@@ -43,6 +43,8 @@ class Operation:
     kind: OperationType
     root_fields: int
     shown: Shown
+    # Whether the same is selected whatever the variables are: only directives, as @skip, make a difference, and they have an @.
+    is_fixed: bool
 
     @property
     def name(self) -> str | None:
@@ -163,6 +165,7 @@ def _operations(text: str, document: DocumentNode) -> tuple[Operation, ...]:
             kind=OperationType(node.operation.value),
             root_fields=count_root_fields(document, node),
             shown=Shown.of(node),
+            is_fixed="@" not in text,
         )
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode)

@@ -2,17 +2,19 @@
 
 Most of what a list shows are attributes of an object, without an argument or a promise, or what a method makes of them that is given
 nothing else; and the executor spends ten times longer on each of them than reading and serialising takes. So for an object of which
-nothing but such fields is asked, in as many levels as there are, a plan is made once per operation and applied to each of the objects.
+nothing but such fields is asked, in as many levels as there are, a plan is made once per operation and applied to each of the objects,
+in all runs of it (see `schema.selections`).
 
 A plan reads the same attributes and serialises them by the same functions, with all that @skip, @include and fragments have left
-of the selection. At the first thing that is not as it should be (a null, a type, an exception of a scalar) it is dropped for that
-object, and the executor does it over: reading an attribute twice does no harm, and errors are told by one place only.
+of the selection. At the first thing that is not as it should be (a null, a type, an exception of a scalar) it is dropped for the
+rest of that run, and the executor does it over: reading an attribute twice does no harm, and errors are told by one place only.
 """
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from enum import Enum
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from graphql import (
     GraphQLEnumType,
@@ -25,14 +27,14 @@ from graphql import (
     TypeNameMetaFieldDef,
     specified_scalar_types,
 )
-from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+from graphql.execution.collect_fields import CollectedFields, DeferUsage, FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import AwaitableOrValue, Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
-Complete: TypeAlias = Callable[[Any], Any]  # from a value to its form in the answer
+from schema.selections import Complete, Selections
 
 _DEFINITION = "strawberry-definition"  # where Strawberry notes what a type or a field was made from
 # The specified scalars and enums refuse by themselves what they cannot show; of other scalars only these values are usual.
@@ -44,9 +46,9 @@ class Unusual(Exception):
 
 
 class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Strawberry's executor, which does plain objects by plan."""
+    """Strawberry's executor, which does plain objects by plan. Without `selections` it shares none with other runs."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, selections: Selections | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Held by methods of its own, an executor would wait for the garbage collector, and with it all that a request leads to,
         # its connection included.
@@ -55,8 +57,30 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
             gather=lambda values: executor.gather_async_work(values),  # noqa: PLW0108 - the method itself would hold it
             track=lambda values: executor.track_async_work(values),  # noqa: PLW0108 - the method itself would hold it
         )
-        # By the identity of a selection, which the executor keeps as long as itself.
-        self._plans: dict[int, Complete | None] = {}
+        self._selections = selections or Selections()
+        self._dropped: set[int] = set()  # selections whose plans are no good in this run
+
+    def execute_collected_root_fields(
+        self,
+        root_type: GraphQLObjectType,
+        root_value: Any,
+        grouped_field_set: GroupedFieldSet,
+        serially: bool,
+        new_defer_usages: Sequence[DeferUsage],
+    ) -> AwaitableOrValue[dict[str, Any]]:
+        """The fields of the operation itself."""
+        known = self._selections.root(grouped_field_set)
+        return super().execute_collected_root_fields(root_type, root_value, known, serially, new_defer_usages)
+
+    def collect_subfields(
+        self, return_type: GraphQLObjectType, field_details_list: FieldDetailsList
+    ) -> CollectedFields:
+        """What is selected of an object of this type."""
+        collected = self._selections.find(return_type, field_details_list)
+        if collected is None:
+            collected = super().collect_subfields(return_type, field_details_list)
+            self._selections.keep(return_type, field_details_list, collected)
+        return collected
 
     def execute_fields(
         self,
@@ -69,20 +93,20 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         """The fields of one object."""
         # Nothing at the root is plain.
         plan = None if path is None else self._plan(parent_type, grouped_field_set)
-        if plan is not None:
+        if plan is not None and id(grouped_field_set) not in self._dropped:
             try:
                 answer: dict[str, Any] = plan(source_value)
             except Exception:  # noqa: BLE001 - whatever it is, the executor will meet it again and tell it
-                self._plans[id(grouped_field_set)] = None
+                self._dropped.add(id(grouped_field_set))
             else:
                 return answer
         return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
 
     def _plan(self, kind: GraphQLObjectType, selection: GroupedFieldSet) -> Complete | None:
-        key = id(selection)
-        if key not in self._plans:
-            self._plans[key] = self._plan_of_fields(kind, selection)
-        return self._plans[key]
+        plans, key = self._selections.plans, id(selection)
+        if key not in plans:
+            plans[key] = self._plan_of_fields(kind, selection)
+        return plans[key]
 
     def _plan_of_fields(self, kind: GraphQLObjectType, selection: GroupedFieldSet) -> Complete | None:
         names, attributes, completions = [], [], []
@@ -215,7 +239,9 @@ def _enum(kind: GraphQLEnumType) -> Complete:
     def plan(value: Any) -> str:
         name = known.get(value)
         if name is None:
-            name = known[value] = kind.coerce_output_value(value)
+            name = kind.coerce_output_value(value)
+            if isinstance(value, Enum):  # of which there are no more than the enum has: the plan may outlive the run
+                known[value] = name
         return name
 
     return plan

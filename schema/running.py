@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
 from typing import Any, TypeGuard, cast
+from weakref import WeakKeyDictionary
 
 from graphql import ExecutionResult as CoreResult
 from graphql import GraphQLError, GraphQLSchema
@@ -17,7 +18,8 @@ from strawberry.types.graphql import OperationType
 from schema.context import Context
 from schema.documents import Operation
 from schema.plans import PlanningExecutor
-from schema.upload_rules import VariablesWithFiles, check_files
+from schema.selections import KnownSelections
+from schema.upload_rules import VariablesUsed, VariablesWithFiles, check_files, variables_used
 
 _is_awaitable = cast(Callable[[Any], TypeGuard[Awaitable[Any]]], optimized_is_awaitable)
 
@@ -33,7 +35,10 @@ class Operations:
     def __init__(self, schema: GraphQLSchema, *, plans: bool = True, suggestions: bool = True) -> None:
         self._schema = schema
         self._executor = PlanningExecutor if plans else StrawberryGraphQLCoreExecutionContext
+        self._selections = KnownSelections() if plans else None
         self._suggestions = suggestions
+        # As long as the operations themselves are known.
+        self._variables_used: WeakKeyDictionary[Operation, VariablesUsed] = WeakKeyDictionary()
 
     async def run(
         self,
@@ -63,7 +68,8 @@ class Operations:
         root: Any,
     ) -> ExecutionResult:
         if isinstance(variables, VariablesWithFiles):
-            check_files(operation.document, operation.node, variables.with_files)
+            check_files(self._uses(operation), variables.with_files)
+        own: dict[str, Any] = {} if self._selections is None else {"selections": self._selections.of(operation)}
         executor = self._executor.build(
             self._schema,
             operation.document,
@@ -74,6 +80,7 @@ class Operations:
             is_awaitable=_is_awaitable,
             hide_suggestions=not self._suggestions,
             operation_extensions=extensions,
+            **own,
         )
         if isinstance(executor, list):
             return ExecutionResult(data=None, errors=executor)
@@ -81,3 +88,9 @@ class Operations:
         outcome = cast("AwaitableOrValue[CoreResult]", executor.execute_operation())
         done = await outcome if isawaitable(outcome) else outcome
         return ExecutionResult(data=done.data, errors=done.errors)
+
+    def _uses(self, operation: Operation) -> VariablesUsed:
+        uses = self._variables_used.get(operation)
+        if uses is None:
+            uses = self._variables_used[operation] = variables_used(operation.document, operation.node)
+        return uses

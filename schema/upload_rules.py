@@ -1,6 +1,8 @@
 """The rule that GraphQL's own validation does not have: one upload field per operation, and each file in it once."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from graphql import (
     DocumentNode,
@@ -18,6 +20,10 @@ from graphql import (
 from strawberry.extensions import SchemaExtension
 
 from app.errors import BadUserInput
+
+VariablesUsed: TypeAlias = tuple[
+    tuple[FieldNode, str], ...
+]  # each with the field that uses it, in the order of the check
 
 
 class VariablesWithFiles(dict[str, object]):
@@ -38,7 +44,7 @@ class UploadRules(SchemaExtension):
         if context.graphql_document is not None and isinstance(context.variables, VariablesWithFiles):
             operation = _operation(context.graphql_document, context.operation_name)
             if operation is not None:
-                check_files(context.graphql_document, operation, context.variables.with_files)
+                check_files(variables_used(context.graphql_document, operation), context.variables.with_files)
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | None:
@@ -49,21 +55,32 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
     return None
 
 
-def check_files(document: DocumentNode, operation: OperationDefinitionNode, with_files: frozenset[str]) -> None:
+def variables_used(document: DocumentNode, operation: OperationDefinitionNode) -> VariablesUsed:
+    """How an operation uses each of its variables, for any request with it: the first two uses, since two are too many for a file."""
+    uses: list[tuple[FieldNode, str]] = []
+    counted: Counter[str] = Counter()
+    for field in _fields(document, operation.selection_set):
+        for name in _variables(field):
+            counted[name] += 1
+            if counted[name] <= 2:
+                uses.append((field, name))
+    return tuple(uses)
+
+
+def check_files(uses: VariablesUsed, with_files: frozenset[str]) -> None:
     """Raise BadUserInput unless each variable that holds files is used once, and all of them by the same field.
 
     A file is a stream and can be read once; two fields would have to read one body in turns.
     """
     fields: set[int] = set()
     used: set[str] = set()
-    for field in _fields(document, operation.selection_set):
-        for name in _variables(field):
-            if name not in with_files:
-                continue
-            if name in used:
-                raise BadUserInput(f"The variable ${name} holds a file and is used twice.")
-            used.add(name)
-            fields.add(id(field))
+    for field, name in uses:
+        if name not in with_files:
+            continue
+        if name in used:
+            raise BadUserInput(f"The variable ${name} holds a file and is used twice.")
+        used.add(name)
+        fields.add(id(field))
     if len(fields) > 1:
         raise BadUserInput("An operation may hold one upload field only: send one request for each.")
     if unused := with_files - used:

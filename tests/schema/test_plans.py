@@ -1,125 +1,20 @@
 """Plans answer what the executor answers, to the last error, whatever is asked and whatever the objects hold."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from enum import StrEnum
+from datetime import datetime, timedelta, timezone
 from inspect import isawaitable
 from typing import Any, cast
 
 import pytest
-import strawberry
-from graphql import GraphQLSchema, execute, parse
+from graphql import execute, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
-from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from app.services.paging import Page
-from schema.pagination import Connection, Node
 from schema.plans import PlanningExecutor
-from schema.scalars import JSON, SCALARS, BigInt
+from schema.running import Operations
+from tests.schema.things import MADE, SCHEMA, USUAL, Colour, Leaf, answer_of
 
-
-@strawberry.enum
-class Colour(StrEnum):
-    """Values that are not their names."""
-
-    RED = "#f00"
-    BLUE = "#00f"
-
-
-@strawberry.type
-class Leaf:
-    """A type without interfaces."""
-
-    text: str
-    maybe: str | None
-
-
-@strawberry.type
-class Thing(Node):
-    """A type with an interface, and some fields that a plan must leave alone."""
-
-    name: str
-    count: int
-    share: float | None
-    good: bool
-    colour: Colour
-    size: BigInt
-    extra: JSON | None
-    at: datetime
-    leaf: Leaf
-    other: Leaf | None
-    words: list[str]
-    leaves: list[Leaf | None] | None
-    nested: list[list[int]]
-
-    @strawberry.field
-    def twice(self, times: int = 2) -> str:
-        """A resolver with an argument."""
-        return self.name * times
-
-    @strawberry.field
-    def loud(self) -> str:
-        """A resolver that is given nothing, and fails for names that are none."""
-        return self.name.upper()
-
-    @strawberry.field
-    def twins(self) -> list[Leaf]:
-        """The same with objects."""
-        return [self.leaf, self.leaf]
-
-    @strawberry.field
-    async def late(self) -> str:
-        """A promise."""
-        return self.name
-
-    @strawberry.field
-    def viewer(self, info: strawberry.Info[Any, None]) -> int:
-        """A resolver that is given more than its object."""
-        return len(info.context)
-
-
-@strawberry.type
-class Query:
-    """What is asked for stands in the context."""
-
-    @strawberry.field
-    async def things(self, info: strawberry.Info[Any, None]) -> Connection[Thing] | None:
-        """A page."""
-        page = Page(items=info.context, cursor_at=str, has_next=True, has_previous=False)
-        return Connection[Thing].of(page, lambda thing: thing)
-
-    @strawberry.field
-    def thing(self, info: strawberry.Info[Any, None]) -> Thing | None:
-        """The first one."""
-        return cast("Thing", info.context[0])
-
-    @strawberry.field
-    def node(self, info: strawberry.Info[Any, None]) -> Node | None:
-        """The first one, by its interface."""
-        return cast("Node", info.context[0])
-
-
-_MADE = strawberry.Schema(Query, types=[Thing], config=StrawberryConfig(scalar_map=SCALARS))
-_SCHEMA: GraphQLSchema = _MADE._schema
-_USUAL = Thing(
-    id=strawberry.ID("T1"),
-    name="a name",
-    count=3,
-    share=None,
-    good=True,
-    colour=Colour.BLUE,
-    size=2**40,
-    extra=JSON({"a": [1]}),
-    at=datetime(2026, 1, 2, 3, 4, 5, 678, UTC),
-    leaf=Leaf(text="green", maybe=None),
-    other=None,
-    words=["a", "b"],
-    leaves=[Leaf(text="x", maybe="y"), None],
-    nested=[[1, 2], []],
-)
 _STRANGE: list[Any] = [
     None,
     ValueError("told by an attribute"),
@@ -140,37 +35,29 @@ _STRANGE: list[Any] = [
     Leaf(text="", maybe=None),
     Leaf(text=cast("str", None), maybe=None),
     [Leaf(text=cast("str", 1.5), maybe=cast("str", object()))],
-    _USUAL,
+    USUAL,
     datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=2))),
     datetime(1, 1, 1),  # noqa: DTZ001 - a moment without a zone is what is strange about it
 ]
-_NAMES = [name for name in _USUAL.__dict__ if name != "twice"]
+_NAMES = [name for name in USUAL.__dict__ if name != "twice"]
 _THINGS = st.lists(
     st.dictionaries(st.sampled_from(_NAMES), st.sampled_from(_STRANGE), max_size=2), min_size=1, max_size=3
 )
 
 
-async def _answer(
-    executor: type[StrawberryGraphQLCoreExecutionContext], document: str, things: list[Thing]
-) -> tuple[str, list[Any]]:
-    """The whole answer: data with its order and its types, and errors with their places."""
-
-    outcome = execute(
-        _SCHEMA, parse(document), context_value=things, executor_class=executor, operation_extensions=None
-    )
-    result = await outcome if isawaitable(outcome) else outcome
-    return repr(result.data), [error.formatted for error in result.errors or ()]
-
-
 async def _both(document: str, changes: list[dict[str, Any]]) -> tuple[str, list[Any]]:
-    things = [replace(_USUAL, **change) for change in changes]
-    planned = await _answer(PlanningExecutor, document, things)
-    assert planned == await _answer(StrawberryGraphQLCoreExecutionContext, document, things)
-    return planned
+    """What plans and the executor answer, which is the same, the first time and after other objects than before."""
+    planned, plain = Operations(SCHEMA), Operations(SCHEMA, plans=False)
+    strange = [replace(USUAL, **change) for change in changes]
+    answer = await answer_of(planned, document, strange)
+    assert answer == await answer_of(plain, document, strange)
+    for things in ([USUAL], strange):
+        assert await answer_of(planned, document, things) == await answer_of(plain, document, things)
+    return answer
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(document=queries(_MADE.as_str(), custom_scalars={}), changes=_THINGS)
+@given(document=queries(MADE.as_str(), custom_scalars={}), changes=_THINGS)
 async def test_random_documents_over_strange_objects_are_answered_alike(
     document: str, changes: list[dict[str, Any]]
 ) -> None:
@@ -221,6 +108,14 @@ async def test_plain_objects_are_not_the_executors_work() -> None:
             return super().execute_field(parent_type, *rest)
 
     asked = f"nodes {{ {_ALL} }} pageInfo {{ hasNextPage }} edges {{ cursor node {{ id }} }}"
-    await _answer(Watched, f"{{ things {{ {asked} }} }}", [_USUAL] * 3)
+    outcome = execute(
+        SCHEMA,
+        parse(f"{{ things {{ {asked} }} }}"),
+        context_value=[USUAL] * 3,
+        executor_class=Watched,
+        operation_extensions=None,
+    )
+    result = await outcome if isawaitable(outcome) else outcome
 
+    assert result.errors is None
     assert worked == ["Query"]
