@@ -29,6 +29,7 @@ from schema.graphql_errors import log_error, to_graphql_error
 from schema.groups.mutations import GroupMutations
 from schema.groups.queries import GroupQueries
 from schema.http import is_request_error
+from schema.inputs import make_inputs_by_plan
 from schema.limits.mutations import LimitMutations
 from schema.limits.subscriptions import LimitSubscriptions
 from schema.names import Names
@@ -82,6 +83,7 @@ def _types() -> strawberry.Schema:
         extensions=[UploadRules],
     )
     _leave_out_null_defaults(made._schema)
+    make_inputs_by_plan(made._schema)
     return made
 
 
