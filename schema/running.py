@@ -1,12 +1,11 @@
 """How a query or a mutation runs: its document is parsed, measured and validated already, so that nothing is left but to execute."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from inspect import isawaitable
 from typing import Any, TypeGuard, cast
 from weakref import WeakKeyDictionary
 
 from graphql import ExecutionResult as CoreResult
-from graphql import GraphQLError, GraphQLSchema
+from graphql import Executor, GraphQLError, GraphQLSchema
 from graphql.pyutils import AwaitableOrValue
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.schema.exceptions import InvalidOperationTypeError
@@ -54,23 +53,30 @@ class Operations:
         if operation.kind not in types:
             raise InvalidOperationTypeError(operation.kind)
         try:
-            return await self._run(operation, variables, context, extensions, root)
+            executor = self._build(operation, variables, context, extensions, root)
+            if isinstance(executor, list):
+                return ExecutionResult(data=None, errors=executor)
+            # Of the directives that make answers come in pieces the schema has none.
+            outcome = cast("AwaitableOrValue[CoreResult]", executor.execute_operation())
+            done = await outcome if _is_awaitable(outcome) else cast("CoreResult", outcome)
         except Exception as error:  # noqa: BLE001 - whatever comes before the first resolver is told like a resolver's error
             located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
             return PreExecutionError(data=None, errors=[located])
+        return ExecutionResult(data=done.data, errors=done.errors)
 
-    async def _run(
+    def _build(
         self,
         operation: Operation,
         variables: dict[str, Any] | None,
         context: Any,
         extensions: dict[str, Any] | None,
         root: Any,
-    ) -> ExecutionResult:
+    ) -> Executor[Any] | list[GraphQLError]:
+        """What runs the operation once, or why it cannot: of variables that cannot be read."""
         if isinstance(variables, VariablesWithFiles):
             check_files(self._uses(operation), variables.with_files)
         own: dict[str, Any] = {} if self._selections is None else {"selections": self._selections.of(operation)}
-        executor = self._executor.build(
+        return self._executor.build(
             self._schema,
             operation.document,
             root,
@@ -82,12 +88,6 @@ class Operations:
             operation_extensions=extensions,
             **own,
         )
-        if isinstance(executor, list):
-            return ExecutionResult(data=None, errors=executor)
-        # Of the directives that make answers come in pieces the schema has none.
-        outcome = cast("AwaitableOrValue[CoreResult]", executor.execute_operation())
-        done = await outcome if isawaitable(outcome) else outcome
-        return ExecutionResult(data=done.data, errors=done.errors)
 
     def _uses(self, operation: Operation) -> VariablesUsed:
         uses = self._variables_used.get(operation)
