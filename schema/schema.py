@@ -83,8 +83,13 @@ def _types() -> strawberry.Schema:
         extensions=[UploadRules],
     )
     _leave_out_null_defaults(made._schema)
-    make_inputs_by_plan(made._schema)
     return made
+
+
+@cache
+def _plan_inputs() -> None:
+    """From now on, for all schemas of the process: the types of inputs are theirs in common, and whoever wants no plans is alone."""
+    make_inputs_by_plan(_types()._schema)
 
 
 class SatchelSchema(strawberry.Schema):
@@ -100,6 +105,8 @@ class SatchelSchema(strawberry.Schema):
     ) -> None:
         # Not made again by Strawberry's own constructor. `info.schema` is the one without rules, and only to be asked for types.
         vars(self).update(vars(_types()))
+        if plans:
+            _plan_inputs()
         self.documents = Documents(self._schema, bounds=bounds, introspection=introspection)
         self.operations = Operations(self._schema, plans=plans, suggestions=introspection)
         self.subscriptions = Subscriptions(self._schema)

@@ -1,5 +1,7 @@
 """Every input is what Strawberry makes of the same values by itself."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -109,6 +111,18 @@ def test_inputs_are_made_alike(name: str, data: st.DataObject) -> None:
 
 def test_every_input_is_made_by_plan() -> None:
     assert [name for name, definition in _DEFINITIONS.items() if definition.from_input is None] == []
+
+
+def test_without_plans_inputs_are_strawberrys_own() -> None:
+    code = (
+        "from schema.schema import SatchelSchema\n"
+        "schema = SatchelSchema(plans=False)\n"
+        "print(schema.get_type_by_name('UploadFileInput').from_input)"
+    )
+    # In a process of its own, since the types are one for all schemas of a process.
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert run.stdout == "None\n"
 
 
 async def test_an_input_comes_to_its_resolver_whole() -> None:
