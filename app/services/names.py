@@ -29,12 +29,13 @@ def clean_name(raw: str) -> str:
 
 def clean_text(raw: str) -> str:
     """One line of text in NFC, without control characters and white space around it."""
-    kept = "".join(
-        character
-        for character in raw
-        if unicodedata.category(character) not in _DROPPED_CATEGORIES and character not in _DIRECTION_MARKS
-    )
+    # What Python calls printable has neither, and nearly every name is: then the characters need not be looked at one by one.
+    kept = raw if raw.isprintable() else "".join(filter(_is_kept, raw))
     return unicodedata.normalize("NFC", kept).strip()
+
+
+def _is_kept(character: str) -> bool:
+    return unicodedata.category(character) not in _DROPPED_CATEGORIES and character not in _DIRECTION_MARKS
 
 
 def clean_label(raw: str, *, field: str = "name") -> str:

@@ -4,6 +4,7 @@ Signatures are the published magic numbers of each format. ZIP, OLE and plain te
 fixed table of extensions refines these three, and only these. Unknown is `application/octet-stream`.
 """
 
+import re
 from dataclasses import dataclass
 
 SNIFF_BYTES = 8 * 1024
@@ -47,6 +48,11 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SQLite format 3\x00", "application/vnd.sqlite3"),
 )
 
+# The rows that a file may fit that begins with this byte, in the order of the table: few, and for most bytes one.
+_BY_FIRST_BYTE = tuple(
+    tuple(row for row in _SIGNATURES if row[0] or row[1][0] == first_byte) for first_byte in range(256)
+)
+
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
 
 _BRANDS = {
@@ -74,6 +80,8 @@ _EXECUTABLES: tuple[tuple[bytes, str], ...] = (
     (b"\xef\xbb\xbf#!", "text/x-shellscript"),
     (b"L\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"),
 )
+
+_EXECUTABLE_BEGINNINGS = tuple(magic for magic, _ in _EXECUTABLES)
 
 # A list to read across.
 # fmt: off
@@ -120,6 +128,9 @@ _REFINEMENTS: dict[str, dict[str, str]] = {
     },
 }
 
+# The control characters that text does not use: all but tab, line feed, form feed, carriage return and escape.
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
@@ -131,12 +142,12 @@ class Sniffed:
 
 def sniff(head: bytes, name: str) -> Sniffed:
     """Judge a file by its first `SNIFF_BYTES` bytes (or all of a shorter one) and by its name's extension."""
-    for magic, mime_type in _EXECUTABLES:
-        if head.startswith(magic):
-            return Sniffed(mime_type, executable=True)
+    if head.startswith(_EXECUTABLE_BEGINNINGS):
+        return Sniffed(next(kind for magic, kind in _EXECUTABLES if head.startswith(magic)), executable=True)
     mime_type = _by_magic(head) or (_TEXT if _is_text(head) else UNKNOWN)
-    refined = _REFINEMENTS.get(mime_type, {}).get(_extension(name), mime_type)
-    return Sniffed(refined, executable=names_executable(name))
+    extension = _extension(name)
+    refined = _REFINEMENTS.get(mime_type, {}).get(extension, mime_type)
+    return Sniffed(refined, executable=extension in _EXECUTABLE_EXTENSIONS)
 
 
 def names_executable(name: str) -> bool:
@@ -157,7 +168,7 @@ def _extension(name: str) -> str:
 
 
 def _by_magic(head: bytes) -> str | None:
-    for offset, magic, mime_type in _SIGNATURES:
+    for offset, magic, mime_type in _BY_FIRST_BYTE[head[0]] if head else ():
         if head.startswith(magic, offset):
             return mime_type
     if head.startswith(b"RIFF"):
@@ -173,7 +184,7 @@ def _is_text(head: bytes) -> bool:
         return False
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    if any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+    if _NO_TEXT.search(head):
         return False
     try:
         head.decode()

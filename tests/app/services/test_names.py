@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import BadUserInput
-from app.services.names import clean_name, fold_name
+from app.services.names import clean_name, clean_text, fold_name
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,10 @@ def test_whatever_is_given_a_kept_name_is_harmless(given_name: str) -> None:
     assert name == unicodedata.normalize("NFC", name)
     assert clean_name(name) == name
     fold_name(name).encode()
+
+
+@pytest.mark.parametrize(
+    "dropped", ["\x00", "\x7f", "\x85", "\u2028", "\u2029", "\u202e", "\u2066", "\u200e", "\u061c", "\ufeff"]
+)
+def test_nothing_that_is_dropped_passes_for_printable(dropped: str) -> None:
+    assert clean_text(f"a{dropped}b") == "ab"

@@ -35,6 +35,11 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(40)
         (bytes(100), "essay.pdf", "application/octet-stream"),
         (b"", "essay.txt", "application/octet-stream"),
         (b"\x00\x01\x02", "photo.png", "application/octet-stream"),
+        (bytes(257) + b"ustar", "a.tar", "application/x-tar"),
+        (b"fLaC".ljust(257) + b"ustar", "a.tar", "application/x-tar"),
+        (b"%PDF-".ljust(257) + b"ustar", "a.tar", "application/pdf"),
+        (b"\x1b[1mBold\x1b[0m\t\f\r\n", "note.txt", "text/plain"),
+        (b"a\x0bb", "note.txt", "application/octet-stream"),
     ],
 )
 def test_the_bytes_decide(head: bytes, name: str, expected: str) -> None:
