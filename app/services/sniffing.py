@@ -4,7 +4,6 @@ Signatures are the published magic numbers of each format. ZIP, OLE and plain te
 fixed table of extensions refines these three, and only these. Unknown is `application/octet-stream`.
 """
 
-import re
 from dataclasses import dataclass
 
 SNIFF_BYTES = 8 * 1024
@@ -129,7 +128,7 @@ _REFINEMENTS: dict[str, dict[str, str]] = {
 }
 
 # The control characters that text does not use: all but tab, line feed, form feed, carriage return and escape.
-_NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\n\f\r\x1b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +183,7 @@ def _is_text(head: bytes) -> bool:
         return False
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    if _NO_TEXT.search(head):
+    if head.translate(None, delete=_NO_TEXT) != head:
         return False
     try:
         head.decode()
