@@ -43,7 +43,7 @@ from schema.running import Operations
 from schema.scalars import SCALARS
 from schema.subscribing import Results, Subscriptions
 from schema.upload_rules import UploadRules
-from schema.watching import Shown, watched
+from schema.watching import Shown, Watched
 
 
 @strawberry.type(description="What can be read. What cannot be is null, with the reason in errors[].extensions.code.")
@@ -127,7 +127,7 @@ class SatchelSchema(strawberry.Schema):
             query, operation_name, variable_values, operation_extensions, context_value
         )
         metrics = context_value.runtime.metrics if isinstance(context_value, Context) else None
-        with watched(metrics, operation.shown if operation else Shown()) as watching:
+        with Watched(metrics, operation.shown if operation else Shown()) as watching:
             result: ExecutionResult | None = refusal
             if result is None:
                 if operation is None:

@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Self
 
 import structlog
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode
 
 from app.errors import SlowConsumer
+from app.telemetry.instruments import label_set
 from app.telemetry.metrics import Metrics
-from app.telemetry.tracing import is_traced, span
+from app.telemetry.tracing import NOTHING, is_traced, span
 from schema.errors import INTERNAL
 
 _NONE = "none"
@@ -37,40 +39,43 @@ class Shown:
         return cls(node.operation.value, next(fields, _NONE), given)
 
 
-@dataclass(slots=True)
 class Watched:
-    """How an operation ends: `ok`, or the code of its first error."""
+    """Watches one operation for as long as the block takes. `outcome` is how it ends: `ok`, or the code of its first error."""
 
-    outcome: str = "ok"
+    def __init__(self, metrics: Metrics | None, operation: Shown) -> None:
+        self._metrics = metrics
+        self._operation = operation
+        self._scope = NOTHING
+        self.outcome = "ok"
 
     def answered(self, errors: Sequence[GraphQLError] | None) -> None:
         """Note what the answer says."""
         if errors:
             self.outcome = str((errors[0].extensions or {}).get("code", INTERNAL))
 
-
-@contextmanager
-def watched(metrics: Metrics | None, operation: Shown) -> Iterator[Watched]:
-    """Watch one operation for as long as the block takes."""
-    if operation.name is not None:
-        structlog.contextvars.bind_contextvars(operation=operation.name)
-    began = time.perf_counter()
-    found = Watched()
-    try:
+    def __enter__(self) -> Self:
+        operation = self._operation
+        if operation.name is not None:
+            structlog.contextvars.bind_contextvars(operation=operation.name)
+        self._began = time.perf_counter()
         if is_traced():
-            with span(f"{operation.kind} {operation.field}", attributes=_attributes(operation)) as present:
-                yield found
-                present.set_attribute("graphql.outcome", found.outcome)
+            self._scope = span(f"{operation.kind} {operation.field}", attributes=_attributes(operation))
+        self._span = self._scope.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._span.set_attribute("graphql.outcome", self.outcome)
         else:
-            yield found
-    except BaseException as error:
-        found.outcome = str(getattr(error, "code", "REFUSED"))
-        raise
-    finally:
-        if metrics is not None:
-            seconds = time.perf_counter() - began
-            metrics.graphql_operation_duration.record(seconds, {"type": operation.kind, "field": operation.field})
-            metrics.graphql_operations_total.add(1, {"type": operation.kind, "outcome": found.outcome})
+            self.outcome = str(getattr(error, "code", "REFUSED"))
+        self._scope.__exit__(kind, error, traceback)
+        if self._metrics is not None:
+            seconds, shown = time.perf_counter() - self._began, self._operation
+            labels = label_set(type=shown.kind, field=shown.field)
+            self._metrics.graphql_operation_duration.record(seconds, labels)
+            self._metrics.graphql_operations_total.add(1, label_set(type=shown.kind, outcome=self.outcome))
 
 
 @contextmanager

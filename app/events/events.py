@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -13,6 +12,8 @@ from app.events.kinds import Event
 from app.events.queue import Queue
 from app.events.table import TABLE
 from app.tasks import end_task
+from app.telemetry.instruments import label_set
+from app.telemetry.logs import BoundOnce
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import here
 
@@ -26,6 +27,7 @@ _RETRY_SECONDS = 1.0
 _DRAIN_SECONDS = 3.0
 
 _log = structlog.get_logger("satchel.events")
+_often = BoundOnce("satchel.events")
 
 
 class Events:
@@ -62,9 +64,9 @@ class Events:
     def _emit(self, event: Event) -> None:
         row = TABLE[type(event)]
         level = row.level_of(event)
-        if level is not None and row.line is not None and _log.is_enabled_for(level):
-            _log.log(level, event.name, **row.line(event))
-        self._metrics.events_total.add(1, {"event": event.name})
+        if level is not None and row.line is not None and (log := _often.logger).is_enabled_for(level):
+            log.log(level, event.name, **row.line(event))
+        self._metrics.events_total.add(1, label_set(event=event.name))
         if row.count is not None:
             row.count(self._metrics, event)
         if row.topic is not None and row.messages is not None:
@@ -98,4 +100,5 @@ def _completed(draft: Draft, lines: Mapping[UUID, Sequence[UUID]]) -> Draft:
         return draft
     group_id = draft.data["group_id"]
     above = lines.get(UUID(group_id), ()) if group_id else ()
-    return replace(draft, data={**draft.data, "ancestor_ids": [str(each) for each in above]})
+    data = {**draft.data, "ancestor_ids": [str(each) for each in above]}
+    return Draft(draft.name, draft.at, data, draft.origin)

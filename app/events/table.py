@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.events import kinds
 from app.events.kinds import Event
+from app.telemetry.instruments import label_set
 from app.telemetry.metrics import Metrics
 
 E = TypeVar("E", bound=Event)
@@ -54,11 +55,11 @@ def plain(value: Any) -> Any:
 
 
 def _all(event: Event) -> Facts:
-    return {field.name: plain(getattr(event, field.name)) for field in fields(event)}
+    return {name: plain(getattr(event, name)) for name in _NAMES[type(event)]}
 
 
 def _nameless(event: Event) -> Facts:
-    return {name: value for name, value in _all(event).items() if name != "file_name"}
+    return {name: plain(getattr(event, name)) for name in _NAMES[type(event)] if name != "file_name"}
 
 
 def _ids(event: kinds.FilesPurged) -> Facts:
@@ -89,12 +90,13 @@ def _outcome(event: kinds.JobFinished) -> int:
 
 
 def _upload(metrics: Metrics, event: kinds.FileUploaded) -> None:
-    metrics.file_uploads_total.add(1, {"backend": event.location})
-    metrics.upload_size.record(event.size_bytes, {"backend": event.location})
+    labels = label_set(backend=event.location)
+    metrics.file_uploads_total.add(1, labels)
+    metrics.upload_size.record(event.size_bytes, labels)
 
 
 def _download(metrics: Metrics, event: kinds.FileDownloaded | kinds.FileUrlIssued) -> None:
-    metrics.file_downloads_total.add(1, {"backend": event.location})
+    metrics.file_downloads_total.add(1, label_set(backend=event.location))
 
 
 def _failure(metrics: Metrics, event: kinds.UploadFailed) -> None:
@@ -200,3 +202,5 @@ TABLE: Mapping[type[Event], Row[Any]] = {
     kinds.JobFinished: Row(_outcome, _summary, _run, "job.progressed", _progress),
     kinds.AlertRaised: Row(logging.WARNING, _all, _alert, "alert.raised", _one),
 }
+
+_NAMES: Mapping[type[Event], Sequence[str]] = {kind: [field.name for field in fields(kind)] for kind in TABLE}

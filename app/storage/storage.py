@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from uuid import UUID, uuid4
 
+from app.storage.around import Bounded, Source, describe
 from app.storage.backend import PAGE_OBJECTS, Backend, ObjectInfo, SignedRead
 from app.storage.errors import Denied, IntegrityFailed, Reason, StorageError, Unavailable
 from app.storage.keys import check_key
@@ -161,7 +162,7 @@ class Storage:
             backend = self._ready("write", location, key)
             digest = hashlib.sha256()
             async with self._bounded("write", location, key) as limit:
-                source = _Source(chunks, limit, None if backend.bounds_writes else self._timeout_seconds)
+                source = Source(chunks, limit, None if backend.bounds_writes else self._timeout_seconds)
                 size = call.size_bytes = await backend.write(key, source, digest=digest, size_hint=size_hint)
                 if size != source.size:
                     raise IntegrityFailed(key)
@@ -215,7 +216,7 @@ class Storage:
                 for refusal in refused.values():
                     self._watch.failed(location, "delete_many", refusal)
         for failure in failures.values():
-            _describe(failure, "delete_many", location, failure.key)
+            describe(failure, "delete_many", location, failure.key)
         return failures
 
     async def list(self, location: str, prefix: str = "") -> AsyncIterator[ObjectInfo]:
@@ -254,23 +255,11 @@ class Storage:
             if location.reason is not None:
                 raise Unavailable(location.reason)
         except StorageError as error:
-            raise _describe(error, operation, name, key) from None
+            raise describe(error, operation, name, key) from None
         return location.backend
 
-    @contextlib.asynccontextmanager
-    async def _bounded(self, operation: str, name: str, key: str | None = None) -> AsyncIterator[asyncio.Timeout]:
-        """Every wait for a backend happens in here: bounded in time, and with its errors put into context."""
-        limit = asyncio.timeout(self._timeout_seconds)
-        try:
-            async with limit:
-                yield limit
-        except TimeoutError as error:
-            if not limit.expired():
-                raise
-            raise _describe(Unavailable(Reason.TIMED_OUT), operation, name, key) from error
-        except StorageError as error:
-            _describe(error, operation, name, key)
-            raise
+    def _bounded(self, operation: str, name: str, key: str | None = None) -> Bounded:
+        return Bounded(self._timeout_seconds, operation, name, key)
 
     async def _pieces(self, name: str, key: str, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         while True:
@@ -283,35 +272,6 @@ class Storage:
             if piece is None:
                 return
             yield piece
-
-
-class _Source:
-    """Chunks on their way to a backend. While the sender is waited for, the backend's time stands still; with no `seconds` it
-    does so throughout.
-    """
-
-    def __init__(self, chunks: AsyncIterator[bytes], limit: asyncio.Timeout, seconds: float | None) -> None:
-        self._chunks = chunks
-        self._limit = limit
-        self._seconds = seconds
-        self.size = 0
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        self._set_limit(None)
-        try:
-            chunk = await anext(self._chunks)
-        finally:
-            self._set_limit(None if self._seconds is None else asyncio.get_running_loop().time() + self._seconds)
-        self.size += len(chunk)
-        return chunk
-
-    def _set_limit(self, when: float | None) -> None:
-        # Once it has struck it cannot be set any more; the backend is then being cancelled.
-        if not self._limit.expired():
-            self._limit.reschedule(when)
 
 
 def reason_of(error: StorageError) -> Reason:
@@ -333,11 +293,6 @@ def _verdict(location: Location, found: str | None, owners: Mapping[str, str]) -
     except ValueError:
         return Reason.IDENTITY_UNREADABLE
     return None
-
-
-def _describe(error: StorageError, operation: str, location: str, key: str | None) -> StorageError:
-    error.operation, error.location, error.key = operation, location, error.key or key
-    return error
 
 
 async def _take(objects: AsyncIterator[ObjectInfo], limit: int) -> list[ObjectInfo]:

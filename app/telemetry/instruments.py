@@ -7,6 +7,7 @@ histograms, of which the SDK has none that can be observed, as Prometheus's fami
 import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.metrics.export import AggregationTemporality, HistogramDataPoint, Metric
@@ -20,9 +21,13 @@ Labels = Mapping[str, str] | _Key  # as a set of pairs where the same ones come 
 _UNITS = {"s": "seconds", "By": "bytes"}
 
 
-def _key(labels: Labels | None) -> _Key:
-    if isinstance(labels, frozenset):
-        return labels
+@lru_cache(maxsize=1024)  # labels are words of ours, so there are few
+def label_set(**labels: str) -> _Key:
+    """These labels, for what is counted all the time: the same ones are one set, which is made once."""
+    return frozenset(labels.items())
+
+
+def _key(labels: Mapping[str, str] | None) -> _Key:
     return frozenset(labels.items()) if labels else frozenset()
 
 
@@ -33,7 +38,7 @@ class _Sum:
 
     def add(self, amount: int, labels: Labels | None = None) -> None:
         """Count; what only counts up takes no negative amount."""
-        key = _key(labels)
+        key = labels if isinstance(labels, frozenset) else _key(labels)
         self.value += amount
         self._sums[key] = self._sums.get(key, 0) + amount
 
@@ -77,7 +82,7 @@ class Histogram:
 
     def record(self, value: float, labels: Labels | None = None) -> None:
         """One more."""
-        key = _key(labels)
+        key = labels if isinstance(labels, frozenset) else _key(labels)
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = _Series(len(self._bounds) + 1)

@@ -8,7 +8,7 @@ of that request, and where there is a trace, so do its ids.
 import json
 import logging
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TextIO
 
@@ -30,9 +30,12 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def write(self, line: str) -> None:
         """Write a line of ours, whole. Never raises: a log that cannot be written must not fail what it tells of."""
-        with self.lock or nullcontext(), suppress(OSError, ValueError):
-            self.stream.write(line + self.terminator)
-            self.stream.flush()
+        with self.lock or nullcontext():
+            try:  # and no `suppress`, which costs as much as the writing
+                self.stream.write(line + self.terminator)
+                self.stream.flush()
+            except (OSError, ValueError):
+                return
 
 
 class _Writer:
@@ -49,6 +52,32 @@ class _Writer:
         self._handler.write(line)
 
     debug = info = warning = error = critical = write
+
+
+class BoundOnce:
+    """A logger for lines that every request writes.
+
+    What `structlog.get_logger` gives puts itself together for each line, so that it follows the configuration; this one does so
+    when the configuration has become another.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._unbound = structlog.get_logger(name)
+        self._bound: structlog.typing.FilteringBoundLogger = self._unbound.bind()
+        self._configuration = structlog.get_config()
+
+    @property
+    def logger(self) -> structlog.typing.FilteringBoundLogger:
+        """It, as the logging is configured now. Not to be kept."""
+        now, then = structlog.get_config(), self._configuration
+        # By identity: lists of processors that are equal may each be changed later, as structlog's own tools for tests do.
+        if not (
+            now["processors"] is then["processors"]
+            and now["wrapper_class"] is then["wrapper_class"]
+            and now["logger_factory"] is then["logger_factory"]
+        ):
+            self._bound, self._configuration = self._unbound.bind(), now
+        return self._bound
 
 
 def configure_logging(level: str = "info", stream: TextIO | None = None, *, as_json: bool | None = None) -> None:

@@ -5,12 +5,12 @@ name, or anything that a client can choose. The names are those that are exporte
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from app.telemetry.instruments import Counter, Histogram, Level
+from app.telemetry.instruments import Counter, Histogram, Level, label_set
 
 Gauge = Callable[[], Iterable[tuple[int | float, Mapping[str, str]]]]
 
@@ -117,16 +117,9 @@ class Metrics:
         for kind, severity in alerts:
             self.alerts_total.add(0, {"kind": kind, "severity": severity})
 
-    @contextmanager
-    def receiving(self, backend: str) -> Iterator[None]:
+    def receiving(self, backend: str) -> "Receiving":
         """A file is in progress for as long as the block takes. How long that was is recorded when it was stored."""
-        began = time.perf_counter()
-        self.uploads_in_progress.add(1)
-        try:
-            yield
-            self.upload_duration.record(time.perf_counter() - began, {"backend": backend})
-        finally:
-            self.uploads_in_progress.add(-1)
+        return Receiving(self, backend)
 
     # ---------------------------------------------------------------- what is looked at when somebody asks
 
@@ -138,3 +131,23 @@ class Metrics:
 
         # Without a unit: an exporter would add it to the name.
         self._meter.create_observable_gauge(name, [look], description=description)
+
+
+class Receiving:
+    """See `Metrics.receiving`."""
+
+    def __init__(self, metrics: Metrics, backend: str) -> None:
+        self._metrics = metrics
+        self._backend = backend
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+        self._metrics.uploads_in_progress.add(1)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            seconds = time.perf_counter() - self._began
+            self._metrics.upload_duration.record(seconds, label_set(backend=self._backend))
+        self._metrics.uploads_in_progress.add(-1)

@@ -5,6 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from app.storage.errors import StorageError
+from app.telemetry.instruments import label_set
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import span
 
@@ -54,5 +55,5 @@ class Call:
             self._watch.failed(self._backend, self._operation, error)
         elif self._metrics is not None:
             seconds = time.perf_counter() - self._began
-            labels = {"backend": self._backend, "operation": self._operation}
+            labels = label_set(backend=self._backend, operation=self._operation)
             self._metrics.storage_operation_duration.record(seconds, labels)

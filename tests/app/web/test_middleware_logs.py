@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
-from app.telemetry.logs import bind_request, configure_logging, request_id
+from app.telemetry.logs import BoundOnce, bind_request, configure_logging, request_id
 from tests.fixtures.logs import LogLines
 
 
@@ -61,6 +62,22 @@ def test_the_last_configuration_counts() -> None:
     write(second)
     assert first.getvalue() == ""
     assert second.getvalue().count("\n") == 1
+
+
+def test_a_logger_that_is_bound_once_follows_every_configuration() -> None:
+    log = BoundOnce("satchel.test")
+    first, second = io.StringIO(), io.StringIO()
+    configure_logging("info", first)
+    log.logger.info("one")
+    assert log.logger is log.logger
+    with capture_logs() as captured:
+        log.logger.info("two")
+    configure_logging("warning", second)
+    log.logger.info("three")
+    log.logger.warning("four")
+    assert [json.loads(line)["event"] for line in first.getvalue().splitlines()] == ["one"]
+    assert [json.loads(line)["event"] for line in second.getvalue().splitlines()] == ["four"]
+    assert [line["event"] for line in captured] == ["two"]
 
 
 def test_lines_of_libraries_have_the_same_form_and_the_requests_id(log_lines: LogLines) -> None:

@@ -16,7 +16,7 @@ from app.telemetry.logs import configure_logging
 from app.telemetry.storage_watch import Call, StorageWatch
 from app.web.listener import bound_socket
 from schema import schema
-from schema.watching import Watched
+from schema.watching import Shown, Watched
 
 _STATEMENTS = ("execute_query", "execute_query_dict", "execute_insert", "execute_many")
 
@@ -49,7 +49,7 @@ def _take_out() -> None:
         delattr(Spanned, name)
     for name in ("begin", "commit", "rollback"):
         delattr(SpannedTransaction, name)
-    patch.object(schema, "watched", lambda *_: nullcontext(Watched())).start()
+    patch.object(schema, "Watched", lambda *_: nullcontext(Watched(None, Shown()))).start()
     make = Storage.__init__
     patch.object(
         Storage, "__init__", lambda self, *args, **named: make(self, *args, **named | {"watch": _Unwatched()})
