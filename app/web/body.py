@@ -3,7 +3,7 @@
 import asyncio
 import copy
 
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from app.errors import BadUserInput, PayloadTooLarge
 from app.patience import BODY_IS_HERE
@@ -84,21 +84,13 @@ class RequestBody:
             self._reading = False
 
     async def _next_chunk(self) -> bytes:
-        clock = asyncio.get_running_loop().time
         while not self.complete:
             if self._failure is not None:
                 raise copy.copy(
                     self._failure
                 )  # a copy: an exception that was raised holds on to the frames it came through
-            began = clock()
-            try:
-                if self._scope.get(BODY_IS_HERE, False):
-                    message = await self._receive()
-                else:
-                    async with asyncio.timeout(self._idle_seconds):
-                        message = await self._receive()
-            except TimeoutError:
-                self._failure = BodyTimedOut(f"Nothing arrived for {self._idle_seconds:g} seconds.")
+            message = await (self._receive() if self._scope.get(BODY_IS_HERE, False) else self._patiently())
+            if message is None:
                 continue
             if message["type"] != "http.request":
                 self._failure = ClientDisconnected()
@@ -106,10 +98,22 @@ class RequestBody:
             chunk: bytes = message.get("body", b"")
             self.received += len(chunk)
             self.complete = not message.get("more_body", False)
-            self._watch_pace(clock() - began, len(chunk))
             if chunk:
                 return chunk
         return b""
+
+    async def _patiently(self) -> Message | None:
+        """The next message of a client that has to be waited for; None when it came too late, which is a failure then."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                message = await self._receive()
+        except TimeoutError:
+            self._failure = BodyTimedOut(f"Nothing arrived for {self._idle_seconds:g} seconds.")
+            return None
+        self._watch_pace(clock() - began, len(message.get("body", b"")))
+        return message
 
     def _watch_pace(self, waited_seconds: float, size: int) -> None:
         # Only the time that the client was waited for counts: whoever is slowed down by a slow store is not slow.

@@ -25,7 +25,8 @@ def loads(text: bytes, what: str, *, max_depth: int = MAX_DEPTH) -> object:
         # Each parser alone lets something through: orjson rounds large integers and forgets doubled keys, the standard
         # library takes NaN and lone surrogates. What passes both is JSON, and orjson's part costs a fifth of the other's.
         orjson.loads(text)
-        value: object = _DECODER.decode(text.decode())
+        value: object
+        value, _ = _DECODER.raw_decode(text.decode().lstrip())  # orjson has seen to it that nothing follows
     except _DoubledKey as error:
         raise InvalidJson(f"{what} holds the key {error.key!r} twice in one object.") from None
     except (ValueError, RecursionError):

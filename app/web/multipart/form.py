@@ -99,7 +99,8 @@ class MultipartForm:
 
     async def read(self, stream: "UploadStream") -> bytes:
         """The next bytes of `stream`; `b""` at its end, and only when what follows is in order."""
-        await self.seek(stream)
+        if self._current is not stream:
+            await self.seek(stream)
         chunk = await self._reader.next_data()
         if not chunk:
             await self.advance()

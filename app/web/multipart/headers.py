@@ -1,7 +1,7 @@
 """Header fields of a multipart body: its boundary, and the head of each part (RFC 7578, WHATWG HTML, RFC 5987)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -13,9 +13,14 @@ _PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_TOKEN})=("(?:[^"\\]|\\.)*"|[^";]*)', 
 _END = re.compile(r"[ \t]*;?[ \t]*")
 # RFC 2046, section 5.1.1: 1 to 70 of these, not ending in a space.
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
+# How nearly every client announces it.
+_USUAL_BOUNDARY = re.compile(r"[^;]*;[ \t]*boundary=([0-9A-Za-z'()+_,./:=?-]{1,70})")
 # What browsers send (WHATWG HTML, "multipart/form-data encoding algorithm"): a backslash means itself.
 _BROWSER_DISPOSITION = re.compile(r'form-data; name="([^"]*)"(?:; filename="([^"]*)")?')
 _EXTENDED_VALUE = re.compile(r"([A-Za-z0-9-]+)'[A-Za-z0-9-]*'((?:[A-Za-z0-9!#$&+.^_`|~-]|%[0-9A-Fa-f]{2})*)")
+
+# The two heads that are the same in nearly every request.
+_FIELD_HEADS = {f'form-data; name="{name}"': name for name in ("operations", "map")}
 
 _TEXT_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 _PLAIN_ENCODINGS = frozenset({"7bit", "8bit", "binary"})
@@ -28,6 +33,8 @@ def media_type(content_type: str) -> str:
 
 def boundary_of(content_type: str) -> bytes:
     """The boundary that a request's Content-Type announces. Raises MultipartError."""
+    if usual := _USUAL_BOUNDARY.fullmatch(content_type):
+        return usual[1].encode()
     parameters = dict(_parameters(content_type, "The request's Content-Type"))
     if parameters.get("charset", "utf-8").strip('"').lower() not in _TEXT_CHARSETS:
         raise MultipartError("A multipart request is read as UTF-8 only.")
@@ -57,15 +64,17 @@ class Part:
         """Raise MultipartError unless the part is a form field in UTF-8."""
         if self.file_name is not None:
             raise MultipartError(f"The part {self.name!r} must be a form field, not a file.")
-        charset = dict(_parameters(self.content_type or "", f"The Content-Type of {self.name!r}")).get(
-            "charset", "utf-8"
-        )
+        if self.content_type is None:
+            return
+        charset = dict(_parameters(self.content_type, f"The Content-Type of {self.name!r}")).get("charset", "utf-8")
         if charset.strip('"').lower() not in _TEXT_CHARSETS:
             raise MultipartError(f"The part {self.name!r} must be in UTF-8.")
 
 
-def read_head(fields: Iterable[tuple[str, str]]) -> Part:
+def read_head(fields: Sequence[tuple[str, str]]) -> Part:
     """The head of a part from its header fields, whose names are in Title-Case. Raises MultipartError."""
+    if len(fields) == 1 and fields[0][0] == "Content-Disposition" and fields[0][1] in _FIELD_HEADS:
+        return Part(_FIELD_HEADS[fields[0][1]], None, None)
     known: dict[str, str] = {}
     for field, value in fields:
         if field in known:

@@ -62,7 +62,7 @@ class PartReader:
         Raises MultipartError, and what `RequestBody.next_chunk` raises.
         """
         while True:
-            event = await self._next_event()
+            event = self._events.popleft() if self._events else await self._next_event()
             if isinstance(event, Part):
                 self._within_part = True
                 return event
@@ -75,7 +75,7 @@ class PartReader:
         """The next bytes of the present part, never empty; `b""` at its end. Raises as `next_part` does."""
         if not self._within_part:
             return b""
-        event = await self._next_event()
+        event = self._events.popleft() if self._events else await self._next_event()
         if isinstance(event, bytes):
             return event
         self._within_part = False
