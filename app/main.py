@@ -65,17 +65,14 @@ class Application:
         """Serve one connection, or the server's lifespan."""
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
-        elif self._routes is not None:
-            await self._serve(self._routes, scope, receive, send)
-        else:
+            return
+        if self._routes is None:
             raise RuntimeError("the application is not running")
-
-    async def _serve(self, routes: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - servers run every connection in a task
         self._in_flight.add(task)
         try:
-            await routes(scope, receive, send)
+            await self._routes(scope, receive, send)
         except asyncio.CancelledError:
             # Only a server that stops and has waited long enough cancels. The request has cleaned up behind itself, its
             # log line says that it was cut short, and this frame is the task's last: nothing is left to tell.

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from strawberry.http import process_result
 from strawberry.types import ExecutionResult
 
@@ -30,6 +31,24 @@ class Refused(BodyError):
         super().__init__(problem)
         self.status = status
         self.headers = headers or {}
+
+
+class Reply(Response):
+    """A reply in JSON."""
+
+    def render(self, content: object) -> bytes:
+        """See `encode_json`."""
+        return encode_json(content)
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """The headers that every reply has, as they are sent."""
+        self.raw_headers = [
+            # No cache may keep what depends on the caller, and on Accept.
+            (b"vary", b"Accept"),
+            (b"cache-control", b"no-store"),
+            (b"content-length", b"%d" % len(self.body)),
+            (b"content-type", str(self.media_type).encode("latin-1")),
+        ]
 
 
 def headers_of(error: Exception) -> Mapping[str, str]:

@@ -26,14 +26,17 @@ class GraphQLRequest(Request):
     def __init__(self, scope: Scope, receive: Receive, content: RequestBody) -> None:
         super().__init__(scope, receive)
         self.content = content
-        self.content_type = self.headers.get("content-type", "")
+        # Of fields that come twice the first counts, as everywhere.
+        fields: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+        self.content_type = fields.get(b"content-type", b"").decode("latin-1")
+        self.content_encoding = fields.get(b"content-encoding", b"identity").decode("latin-1").lower()
         self.is_multipart = media_type(self.content_type) == MULTIPART
         self.request_id = http.request_id()
         self.principal: Principal | None = None
         self.refusal: Unauthenticated | None = None
         self.multipart: MultipartForm | None = None
         self.watcher: Session | None = None
-        accept = self.headers.get("accept", "")[:_ACCEPT_CHARACTERS]
+        accept = fields.get(b"accept", b"").decode("latin-1")[:_ACCEPT_CHARACTERS]
         self.media_type = http.response_type(accept)
         # Files come with one answer: a body that is still being read, and a stream, would wait for each other.
         self.format = None if self.is_multipart else preferred_format(accept)

@@ -143,7 +143,7 @@ class GraphQLView(GraphQL[ContextT, None]):
         if request.method not in {"GET", "POST"} or (request.is_multipart and request.method != "POST"):
             allowed = "POST" if request.is_multipart else "GET, POST"
             raise http.Refused(405, f"GraphQL is served to {allowed}.", {"Allow": allowed})
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
+        if request.content_encoding != "identity":
             # RFC 9110, section 15.5.16. A body is bounded by what is received, and a compressed one could be of any size.
             raise http.Refused(415, "Send the body as it is, not compressed.", {"Accept-Encoding": "identity"})
         if request.method == "POST" and not request.is_multipart:
@@ -311,6 +311,4 @@ def _refusal(request: GraphQLRequest, error: Exception) -> Response:
 
 
 def _reply(data: object, status: int, kind: str) -> Response:
-    # No cache may keep what depends on the caller, and on Accept.
-    headers = {"Vary": "Accept", "Cache-Control": "no-store"}
-    return Response(http.encode_json(data), status, headers, f"{kind}; charset=utf-8")
+    return http.Reply(data, status, media_type=f"{kind}; charset=utf-8")

@@ -6,33 +6,37 @@ CORS               for the front ends that are configured
 `Errors`           an error becomes a JSON reply and, where it is ours, one line in the log
 `BodyLimit`        routes that want no body get none
 `Binding`          the database of this process becomes that of the request's models
+
+A layer that does nothing after the one below is no coroutine but hands on the other's: each coroutine is gone through whenever the
+request goes on.
 """
 
 import asyncio
 import re
 import secrets
 import time
+from collections.abc import Awaitable
 from typing import Protocol
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db import Database
 from app.errors import PayloadTooLarge, SatchelError
 from app.settings import Settings
-from app.telemetry.logs import bind_request, causes
+from app.telemetry.logs import BoundOnce, bind_request, causes
 from app.telemetry.setup import Telemetry
-from app.telemetry.tracing import SpanKind
+from app.telemetry.tracing import NOTHING, SpanKind
 from app.web.body import BodyError, BodyTimedOut, ClientDisconnected, RequestBody
 from app.web.problems import problem_of
 from app.web.replies import DiscardBounds, send_reply
 from app.web.watching import QUIET_ROUTES, describe, measure, sender_of
 
 _log = structlog.get_logger("satchel.http")
+_often = BoundOnce("satchel.http")
 
-REQUEST_ID = "x-request-id"
+REQUEST_ID = b"x-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 # Some clients send a small body with every request. It is read and forgotten up to this size, in bytes, and for so long.
@@ -88,29 +92,26 @@ class RequestLog:
         bind_request(request_id)
         tally = _Tally(receive, send, request_id)
         tracing = self._telemetry.tracing
-        if not tracing.on or scope["path"] in QUIET_ROUTES:
-            await self._serve(scope, tally)
-            return
-        with tracing.begin(scope["type"], SpanKind.SERVER, sender_of(scope)) as span:
+        traced = tracing.on and scope["path"] not in QUIET_ROUTES
+        with tracing.begin(scope["type"], SpanKind.SERVER, sender_of(scope)) if traced else NOTHING as span:
             try:
-                await self._serve(scope, tally)
+                await self._app(scope, tally.receive, tally.send)
             finally:
-                describe(span, scope, tally.status)
+                self._tell(scope, tally)
+                if traced:
+                    describe(span, scope, tally.status)
 
-    async def _serve(self, scope: Scope, tally: "_Tally") -> None:
-        try:
-            await self._app(scope, tally.receive, tally.send)
-        finally:
-            _log_request(scope, tally)
-            if scope["type"] == "http":
-                measure(
-                    self._telemetry.metrics,
-                    scope,
-                    tally.status,
-                    tally.seconds,
-                    tally.bytes_received,
-                    tally.bytes_sent,
-                )
+    def _tell(self, scope: Scope, tally: "_Tally") -> None:
+        _log_request(scope, tally)
+        if scope["type"] == "http":
+            measure(
+                self._telemetry.metrics,
+                scope,
+                tally.status,
+                tally.seconds,
+                tally.bytes_received,
+                tally.bytes_sent,
+            )
 
 
 class _Tally:
@@ -139,7 +140,7 @@ class _Tally:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), (REQUEST_ID.encode(), self._request_id)]}
+            message = {**message, "headers": [*message.get("headers", ()), (REQUEST_ID, self._request_id)]}
         await self._send(message)
         if message["type"] == "http.response.body":
             self.bytes_sent += len(message.get("body", b""))
@@ -148,7 +149,7 @@ class _Tally:
 
 def _request_id(scope: Scope) -> str:
     """The id that the client or a proxy chose, if it is harmless; else a new one."""
-    given = Headers(scope=scope).getlist(REQUEST_ID)
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == REQUEST_ID]
     return given[0] if len(given) == 1 and _REQUEST_ID.fullmatch(given[0]) else secrets.token_hex(16)
 
 
@@ -162,7 +163,7 @@ def _log_request(scope: Scope, tally: _Tally) -> None:
     if not tally.complete:
         facts["cut_short"] = True
     quiet = route in QUIET_ROUTES and tally.status == 200
-    _log.log(10 if quiet else 20, "http.request", **facts)
+    _often.logger.log(10 if quiet else 20, "http.request", **facts)
 
 
 class SecurityHeaders:
@@ -181,12 +182,11 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
 
-        async def send_with_defaults(message: Message) -> None:
+        def send_with_defaults(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 present = dict(headers)
@@ -195,9 +195,9 @@ class SecurityHeaders:
                     is_page = present.get(b"content-type", b"").startswith(b"text/html")
                     headers.append((self._POLICY, self._PAGE_POLICY if is_page else self._DATA_POLICY))
                 message = {**message, "headers": headers}
-            await send(message)
+            return send(message)
 
-        await self._app(scope, receive, send_with_defaults)
+        return self._app(scope, receive, send_with_defaults)
 
 
 class Errors:
@@ -215,10 +215,10 @@ class Errors:
             return
         started = False
 
-        async def watch(message: Message) -> None:
+        def watch(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, watch)
@@ -248,10 +248,12 @@ class BodyLimit:
         self._exempt = exempt
         self._limit_bytes = limit_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http" or scope["path"] in self._exempt:
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._bodiless(scope, receive, send)
+
+    async def _bodiless(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = RequestBody(scope, receive)
         if body.complete:
             await self._app(scope, receive, send)
@@ -296,7 +298,7 @@ class Binding:
         self._app = app
         self._runtime = runtime
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] in {"http", "websocket"}:
             self._runtime.database.bind()
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)

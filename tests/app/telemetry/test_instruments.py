@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
 
-from app.telemetry.instruments import Counter, Histogram, Level
+from app.telemetry.instruments import Counter, Histogram, Level, label_set
 
 BOUNDS = (1, 2, 5)
 MEASURED = [({"a": "x"}, value) for value in (0.5, 1, 1.5, 2, 5, 5.01, 100)] + [({"a": "y", "b": "z"}, 2.0), ({}, 1.0)]
@@ -53,10 +53,11 @@ def test_a_sum_is_kept_by_labels_in_any_order_and_form(kind: type[Counter | Leve
     counted.add(2, {"a": "x", "b": "y"})
     counted.add(3, {"b": "y", "a": "x"})
     counted.add(4, frozenset({("b", "y"), ("a", "x")}))
+    counted.add(5, label_set(b="y", a="x"))
     data = reader.get_metrics_data()
     assert data is not None
     (metric,) = data.resource_metrics[0].scope_metrics[0].metrics
     provider.shutdown()
     sums = {tuple(sorted((point.attributes or {}).items())): point.value for point in metric.data.data_points}  # type: ignore[union-attr]  # these are sums
-    assert sums == {(): 0, (("a", "x"), ("b", "y")): 9}
-    assert counted.value == 9
+    assert sums == {(): 0, (("a", "x"), ("b", "y")): 14}
+    assert counted.value == 14
