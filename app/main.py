@@ -152,12 +152,13 @@ def _graphql(runtime: Runtime, graphiql: GraphiQL | None) -> GraphQLView[Context
         request_id: str,
         session: Session | None,
     ) -> Context:
+        client = connection.client
         return Context(
             runtime=runtime,
             principal=principal,
             request_id=request_id,
             refusal=refusal,
-            address=connection.client.host if connection.client else None,
+            address=client.host if client else None,
             session=session,
         )
 

@@ -1,6 +1,6 @@
 """What resolvers are given: the runtime, who is calling, and loaders that live for one operation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import strawberry
@@ -52,9 +52,8 @@ class Context:
 
     def for_operation(self) -> "Context":
         """The same caller, as known now, with nothing loaded yet."""
-        if self.session is None:
-            return replace(self)
-        return replace(self, principal=self.session.principal, refusal=self.session.refusal)
+        known = self if self.session is None else self.session
+        return Context(self.runtime, known.principal, self.request_id, known.refusal, self.address, self.session)
 
     def forget(self) -> None:
         """Drop what was loaded: a mutation that follows another one must see what that one changed."""

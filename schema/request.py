@@ -28,6 +28,8 @@ class GraphQLRequest(Request):
         self.content = content
         # Of fields that come twice the first counts, as everywhere.
         fields: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+        self.reads = scope["method"] == "GET"
+        self.authorization = fields.get(b"authorization", b"").decode("latin-1")
         self.content_type = fields.get(b"content-type", b"").decode("latin-1")
         self.content_encoding = fields.get(b"content-encoding", b"identity").decode("latin-1").lower()
         self.is_multipart = media_type(self.content_type) == MULTIPART
@@ -45,7 +47,7 @@ class GraphQLRequest(Request):
     def wants_page(self) -> bool:
         """A browser that was pointed at the endpoint."""
         return (
-            self.method == "GET"
+            self.reads
             and "text/html" in self.headers.get("accept", "")
             and not {"query", "extensions"} & self.query_params.keys()
         )

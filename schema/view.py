@@ -140,13 +140,14 @@ class GraphQLView(GraphQL[ContextT, None]):
 
     async def _admit(self, request: GraphQLRequest) -> None:
         """Everything that can be refused before the body is read. Raises SatchelError."""
-        if request.method not in {"GET", "POST"} or (request.is_multipart and request.method != "POST"):
+        method = request.method
+        if method not in {"GET", "POST"} or (request.is_multipart and method != "POST"):
             allowed = "POST" if request.is_multipart else "GET, POST"
             raise http.Refused(405, f"GraphQL is served to {allowed}.", {"Allow": allowed})
         if request.content_encoding != "identity":
             # RFC 9110, section 15.5.16. A body is bounded by what is received, and a compressed one could be of any size.
             raise http.Refused(415, "Send the body as it is, not compressed.", {"Accept-Encoding": "identity"})
-        if request.method == "POST" and not request.is_multipart:
+        if method == "POST" and not request.is_multipart:
             self._check_json(request)
         try:
             request.principal = await self._authenticate(request)
@@ -168,7 +169,7 @@ class GraphQLView(GraphQL[ContextT, None]):
                 context_value=self._context(request),
                 operation_name=data.operation_name,
                 operation_extensions=data.extensions,
-                allowed_operation_types=_WATCHING if request.method == "GET" else OperationType,
+                allowed_operation_types=_WATCHING if request.reads else OperationType,
             )
         except InvalidOperationTypeError:
             raise http.Refused(405, "Mutations are served to POST.", {"Allow": "POST"}) from None
@@ -216,7 +217,7 @@ class GraphQLView(GraphQL[ContextT, None]):
 
     async def _read(self, request: GraphQLRequest) -> GraphQLRequestData:
         """The operation that a request carries. Raises BadUserInput and its kin, PayloadTooLarge."""
-        if request.method == "GET":
+        if request.reads:
             return request_data(query_parameters(request))
         if not request.is_multipart:
             return request_data(loads(await request.content.read(self._limits.json_bytes), "The request's body"))
@@ -235,7 +236,7 @@ class GraphQLView(GraphQL[ContextT, None]):
                 variable_values=data.variables,
                 context_value=self._context(request),
                 operation_name=data.operation_name,
-                allowed_operation_types=_READING if request.method == "GET" else _CALLING,
+                allowed_operation_types=_READING if request.reads else _CALLING,
                 operation_extensions=data.extensions,
             )
         except MissingQueryError:
@@ -292,7 +293,9 @@ def _check_sender(request: GraphQLRequest) -> None:
     if request.principal is None:
         raise request.refusal or Unauthenticated("missing")
     # A browser sends a form, cookies included, wherever a page points it; it asks first before it adds such a header.
-    if http.bearer_token(request) is None and not any(name in request.headers for name in http.PREFLIGHT_HEADERS):
+    if http.token_of(request.authorization) is None and not any(
+        name in request.headers for name in http.PREFLIGHT_HEADERS
+    ):
         raise Forbidden
 
 

@@ -137,10 +137,9 @@ def arrive(sender: Carrier) -> None:
 
 def trace_ids() -> tuple[str, str] | None:
     """The ids of the present trace and span, in hexadecimal, for the log."""
-    present = get_current_span()
-    if present is INVALID_SPAN:
+    if not contexts.get_current():  # nothing at all is present, as where nobody traces: the quickest way to know
         return None
-    found = present.get_span_context()
+    found = get_current_span().get_span_context()
     return (f"{found.trace_id:032x}", f"{found.span_id:016x}") if found.is_valid else None
 
 

@@ -28,6 +28,13 @@ def test_a_query_is_answered(server: ViewServer) -> None:
     assert response.headers["cache-control"] == "no-store"
 
 
+def test_of_a_field_that_comes_twice_the_first_counts(server: ViewServer) -> None:
+    headers = [("Content-Type", "application/json"), ("Content-Type", "text/plain")]
+    content = b'{"query": "{ echo(text: \\"x\\") }"}'
+    assert httpx.post(server.url, content=content, headers=headers).json() == {"data": {"echo": "x"}}
+    assert httpx.post(server.url, content=content, headers=headers[::-1]).status_code == 415
+
+
 def test_a_query_may_come_in_the_url(server: ViewServer) -> None:
     parameters = {"query": "query A($t: String!) { echo(text: $t) }", "variables": '{"t": "x"}', "operationName": "A"}
     assert httpx.get(server.url, params=parameters).json() == {"data": {"echo": "x"}}

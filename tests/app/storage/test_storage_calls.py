@@ -233,6 +233,22 @@ async def test_a_read_that_gets_stuck_in_the_middle_is_given_up(impatient: Stora
     assert (refusal.value.reason, refusal.value.operation) == (Reason.TIMED_OUT, "read")
 
 
+async def test_a_backend_that_takes_its_bound_for_a_time_out_of_its_own_is_given_up_too(signer: UrlSigner) -> None:
+    class Impatient(MemoryBackend):
+        async def stat(self, key: str) -> ObjectInfo:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise TimeoutError from None
+            raise AssertionError
+
+    storage = Storage({"main": Impatient(location="main", signer=signer)}, default="main", timeout_seconds=0.05)
+    await storage.open({})
+    with pytest.raises(Unavailable) as refusal:
+        await storage.stat("main", key := new_key())
+    assert (refusal.value.reason, refusal.value.key) == (Reason.TIMED_OUT, key)
+
+
 @pytest.mark.requirement("R13")
 async def test_a_write_that_gets_stuck_in_the_middle_is_given_up(impatient: Storage, backend: StuckBackend) -> None:
     async def source() -> AsyncIterator[bytes]:
