@@ -11,6 +11,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.one_write import OneWrite
+
 MAX_HEAD_BYTES = 64 * 1024  # of the request line and the headers: tokens and signed URLs need some hundred
 
 # True in a request's scope once its whole body is here: then nobody is waited for, and no watch is needed.
@@ -85,6 +87,9 @@ class PatientProtocol(HttpToolsProtocol):
             raise ValueError("the head is too long")
         self._awaits_head, self._head_bytes = False, 0
         super().on_headers_complete()
+        cycle: RequestResponseCycle | None = self.cycle  # there is none when a first request asks for another protocol
+        if cycle is not None and not cycle.response_started:
+            cycle.transport = OneWrite(self.transport, self.loop)  # type: ignore[assignment]  # a response writes and closes
 
     def on_body(self, body: bytes) -> None:
         """Bytes of a body. Those that the application takes before more come are handed on as they are.
