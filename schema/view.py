@@ -131,7 +131,8 @@ class GraphQLView(GraphQL[ContextT, None]):
             if request.wants_page:
                 return self._page()
             with self._upload_request(request):
-                return await self._answer(request)
+                data = await self._read(request)
+                return _response(request, await self._execute(request, data))
         except SatchelError as error:
             return _refusal(request, error)
         except Exception as error:  # noqa: BLE001 - the last resort: no client is shown how the service is made
@@ -208,12 +209,6 @@ class GraphQLView(GraphQL[ContextT, None]):
             raise PayloadTooLarge(self._limits.json_bytes)
 
     # ------------------------------------------------------------------ one answer
-
-    async def _answer(self, request: GraphQLRequest) -> Response:
-        """Run the operation that the request carries. Raises what `_read` and `_execute` raise."""
-        data = await self._read(request)
-        result = await self._execute(request, data)
-        return _response(request, result)
 
     async def _read(self, request: GraphQLRequest) -> GraphQLRequestData:
         """The operation that a request carries. Raises BadUserInput and its kin, PayloadTooLarge."""

@@ -119,7 +119,6 @@ class UploadStream:
         self._form = form
         self._part: Part | None = None
         self._taken = False
-        self._ended = False
 
     def __repr__(self) -> str:
         return f"<UploadStream {self._name[:100]!r}>"
@@ -163,15 +162,7 @@ class UploadStream:
         if self._taken:
             raise BadUserInput("A file of a request can be used once.")
         self._taken = True
-        return _Chunks(self)
-
-    async def next_chunk(self) -> bytes:
-        """The next bytes; `b""` at the end, however often it is asked."""
-        if self._ended:
-            return b""
-        chunk = await self._form.read(self)
-        self._ended = not chunk
-        return chunk
+        return _Chunks(self._form, self)
 
     @property
     def _head(self) -> Part:
@@ -183,17 +174,19 @@ class UploadStream:
 class _Chunks:
     """What iterates an `UploadStream`: its own iterator, so that a reader may stop and go on."""
 
-    def __init__(self, stream: UploadStream) -> None:
+    def __init__(self, form: MultipartForm, stream: UploadStream) -> None:
+        self._form = form
         self._stream = stream
+        self._ended = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        chunk = await self._stream.next_chunk()
-        if not chunk:
-            raise StopAsyncIteration
-        return chunk
+        if not self._ended and (chunk := await self._form.read(self._stream)):
+            return chunk
+        self._ended = True  # for whoever asks again
+        raise StopAsyncIteration
 
 
 async def _read_field(reader: PartReader, name: str, limit_bytes: int) -> object:
