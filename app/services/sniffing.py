@@ -183,11 +183,10 @@ def _is_text(head: bytes) -> bool:
         return False
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    if head.translate(None, delete=_NO_TEXT) != head:
-        return False
     try:
-        head.decode()
+        head.decode()  # first, since what is no text mostly fails here, after a few bytes
     except UnicodeDecodeError as error:
         # A character that the end of the head cuts in two is no sign of anything.
-        return len(head) >= SNIFF_BYTES and error.start >= len(head) - 3
-    return True
+        if len(head) < SNIFF_BYTES or error.start < len(head) - 3:
+            return False
+    return head.translate(None, delete=_NO_TEXT) == head
