@@ -14,7 +14,7 @@ from strawberry.types.arguments import InputContext
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 
-_DEFINITION = "strawberry-definition"  # where Strawberry notes what a type or a field was made from
+from schema.names import DEFINITION
 
 
 class _Field(NamedTuple):
@@ -28,7 +28,7 @@ class _Field(NamedTuple):
 def make_inputs_by_plan(schema: GraphQLSchema) -> None:
     """Let every input type of this schema make its inputs. To be called once, when the types are complete."""
     for kind in schema.type_map.values():
-        definition = kind.extensions.get(_DEFINITION)
+        definition = kind.extensions.get(DEFINITION)
         if isinstance(kind, GraphQLInputObjectType) and isinstance(definition, StrawberryObjectDefinition):
             definition.from_input = _maker(kind, definition)
 
@@ -36,7 +36,7 @@ def make_inputs_by_plan(schema: GraphQLSchema) -> None:
 def _maker(
     kind: GraphQLInputObjectType, definition: StrawberryObjectDefinition
 ) -> Callable[[type, Mapping[str, Any], InputContext], Any]:
-    of = {name: field.extensions[_DEFINITION] for name, field in kind.fields.items()}
+    of = {name: field.extensions[DEFINITION] for name, field in kind.fields.items()}
     fields = [
         _Field(name, of[name].python_name, _converted_to(field.type, of[name], definition))
         for name, field in kind.fields.items()

@@ -1,6 +1,8 @@
-"""The names of fields and arguments in GraphQL: Strawberry's, each made once."""
+"""Names that are Strawberry's: those of fields and arguments in GraphQL, each made once, and the key of its own notes."""
 
 from strawberry.schema.name_converter import NameConverter
+
+DEFINITION = "strawberry-definition"  # where it notes what a type or a field was made from
 
 
 class Names(NameConverter):

@@ -34,9 +34,9 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
+from schema.names import DEFINITION
 from schema.selections import Complete, Selections
 
-_DEFINITION = "strawberry-definition"  # where Strawberry notes what a type or a field was made from
 # The specified scalars and enums refuse by themselves what they cannot show; of other scalars only these values are usual.
 _USUAL = frozenset({bool, int, float, str, dict, list})
 
@@ -124,7 +124,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
         field = self.schema.get_field(kind, details[0].node.name.value)
         if field is TypeNameMetaFieldDef:
             return "__class__", lambda _: kind.name  # any attribute that every object has
-        definition = None if field is None else field.extensions.get(_DEFINITION)
+        definition = None if field is None else field.extensions.get(DEFINITION)
         if field is None or field.args or not isinstance(definition, StrawberryField) or definition.extensions:
             return None
         complete = self._plan_of_value(field.type, details)
@@ -156,7 +156,7 @@ class PlanningExecutor(StrawberryGraphQLCoreExecutionContext):
             return None
         if kind.is_type_of is None:
             return _present(complete)
-        definition = kind.extensions.get(_DEFINITION)
+        definition = kind.extensions.get(DEFINITION)
         if not isinstance(definition, StrawberryObjectDefinition) or definition.is_type_of is not None:
             return None
         return _exactly(definition.origin, complete)

@@ -21,9 +21,8 @@ from strawberry.extensions import SchemaExtension
 
 from app.errors import BadUserInput
 
-VariablesUsed: TypeAlias = tuple[
-    tuple[FieldNode, str], ...
-]  # each with the field that uses it, in the order of the check
+# Variables by name, each with the field that uses it, in the order in which they are checked.
+VariablesUsed: TypeAlias = tuple[tuple[FieldNode, str], ...]
 
 
 class VariablesWithFiles(dict[str, object]):
