@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
 from app.storage.backend import BATCH_BYTES, Digest
 from app.storage.errors import StorageError
-from tests.contract.harness import Harness, NoDigest, chunks_of, data_of, exists, fetch, new_key, put
+from tests.contract.harness import Harness, HeldDigest, NoDigest, chunks_of, data_of, exists, fetch, new_key, put
 from tests.contract.s3_harness import S3Harness
 
 pytestmark = pytest.mark.requirement("R13")
@@ -37,18 +36,6 @@ class Source:
             raise Broken
         self.waiting.set()
         await asyncio.Event().wait()
-
-
-class Held:
-    """A digest that holds the thread up that feeds it, until it is let go."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.let_go = threading.Event()
-
-    def update(self, data: bytes | bytearray | memoryview, /) -> None:
-        self.entered.set()
-        assert self.let_go.wait(30)
 
 
 async def is_whole_or(store: Harness, key: str, before: bytes | None) -> bool:
@@ -138,9 +125,9 @@ async def test_a_write_may_be_cancelled_at_any_moment(store: Harness, before: by
 
 @pytest.mark.parametrize("size", [BATCH_BYTES - 1, BATCH_BYTES, 3 * BATCH_BYTES])
 async def test_a_write_that_is_cancelled_while_a_thread_works_on_it_leaves_no_trace(store: Harness, size: int) -> None:
-    key, digest = new_key(), Held()
+    key, digest = new_key(), HeldDigest()
     write = asyncio.create_task(store.backend.write(key, chunks_of(data_of(size), BATCH_BYTES), digest=digest))
-    assert await asyncio.to_thread(digest.entered.wait, 10), "large batches are hashed off the event loop"
+    assert await asyncio.to_thread(digest.reached.wait, 10), "large batches are hashed off the event loop"
     write.cancel()
     await asyncio.sleep(0.05)
     digest.let_go.set()
@@ -151,9 +138,9 @@ async def test_a_write_that_is_cancelled_while_a_thread_works_on_it_leaves_no_tr
 
 
 async def test_a_second_cancellation_does_not_stop_the_clean_up(store: Harness) -> None:
-    key, digest = new_key(), Held()
+    key, digest = new_key(), HeldDigest()
     write = asyncio.create_task(store.backend.write(key, chunks_of(NEW, BATCH_BYTES), digest=digest))
-    assert await asyncio.to_thread(digest.entered.wait, 10)
+    assert await asyncio.to_thread(digest.reached.wait, 10)
     for _ in range(3):
         write.cancel()
         await asyncio.sleep(0.02)
@@ -197,7 +184,7 @@ async def test_nothing_is_visible_before_the_last_byte(store: Harness) -> None:
 
 async def test_a_sender_that_is_quicker_than_the_store_is_held_back(store: Harness) -> None:
     """While the store is stuck, no more than two batches and a chunk are taken from the sender."""
-    digest, taken = Held(), 0
+    digest, taken = HeldDigest(), 0
 
     async def source() -> AsyncIterator[bytes]:
         nonlocal taken

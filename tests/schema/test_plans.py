@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
-from schema.plans import PlanningExecutor
 from schema.running import Operations
-from tests.schema.things import MADE, SCHEMA, USUAL, Colour, Leaf, answer_of
+from tests.schema.things import MADE, SCHEMA, USUAL, Colour, Leaf, answer_of, noting_executor
 
 _STRANGE: list[Any] = [
     None,
@@ -101,18 +100,12 @@ async def test_documents_of_every_kind_are_answered_alike(document: str) -> None
 
 async def test_plain_objects_are_not_the_executors_work() -> None:
     worked: list[str] = []
-
-    class Watched(PlanningExecutor):
-        def execute_field(self, parent_type: Any, *rest: Any) -> Any:
-            worked.append(parent_type.name)
-            return super().execute_field(parent_type, *rest)
-
     asked = f"nodes {{ {_ALL} }} pageInfo {{ hasNextPage }} edges {{ cursor node {{ id }} }}"
     outcome = execute(
         SCHEMA,
         parse(f"{{ things {{ {asked} }} }}"),
         context_value=[USUAL] * 3,
-        executor_class=Watched,
+        executor_class=noting_executor(worked),
         operation_extensions=None,
     )
     result = await outcome if isawaitable(outcome) else outcome

@@ -15,10 +15,9 @@ from graphql.execution.collect_fields import CollectedFields
 
 from schema.documents import Documents
 from schema.pagination import Node
-from schema.plans import PlanningExecutor
 from schema.running import Operations
 from schema.selections import KnownSelections, Selections
-from tests.schema.things import SCHEMA, USUAL, Leaf, Place, Thing, answer_of, operation_of
+from tests.schema.things import SCHEMA, USUAL, Leaf, Place, Thing, answer_of, noting_executor, operation_of
 
 
 @pytest.mark.parametrize(
@@ -58,12 +57,6 @@ async def test_runs_of_one_operation_have_their_own_variables_and_objects() -> N
 
 async def test_a_plan_that_failed_in_one_run_is_used_in_the_next_one() -> None:
     worked: list[str] = []
-
-    class Watched(PlanningExecutor):
-        def execute_field(self, parent_type: Any, *rest: Any) -> Any:
-            worked.append(parent_type.name)
-            return super().execute_field(parent_type, *rest)
-
     document, shared = parse("{ thing { name } }"), Selections()
     for name, expected in ((None, ["Query", "Thing"]), ("a name", ["Query"])):
         worked.clear()
@@ -71,7 +64,7 @@ async def test_a_plan_that_failed_in_one_run_is_used_in_the_next_one() -> None:
             SCHEMA,
             document,
             context_value=[replace(USUAL, name=cast("str", name))],
-            executor_class=Watched,
+            executor_class=noting_executor(worked),
             operation_extensions=None,
             selections=shared,
         )

@@ -14,6 +14,7 @@ from app.services.paging import Page
 from schema.cost import Bounds
 from schema.documents import Documents, Operation
 from schema.pagination import Connection, Node
+from schema.plans import PlanningExecutor
 from schema.running import Operations
 from schema.scalars import JSON, SCALARS, BigInt
 
@@ -141,3 +142,14 @@ async def answer_of(
     """The whole answer: data with its order and its types, and errors with their places."""
     result = await operations.run(operation_of(document), variables, things, types=OperationType)
     return repr(result.data), [error.formatted for error in result.errors or ()]
+
+
+def noting_executor(worked: list[str]) -> type[PlanningExecutor]:
+    """Does plain objects by plan, and notes the type of every field that it has to work on itself."""
+
+    class Noting(PlanningExecutor):
+        def execute_field(self, parent_type: Any, *rest: Any) -> Any:
+            worked.append(parent_type.name)
+            return super().execute_field(parent_type, *rest)
+
+    return Noting

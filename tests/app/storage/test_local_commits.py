@@ -4,7 +4,6 @@ import asyncio
 import errno
 import os
 import stat
-import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -18,21 +17,9 @@ from app.storage.errors import Reason, Unavailable
 from app.storage.local import LocalBackend
 from app.storage.local_files import FileWriter
 from tests.app.storage.conftest import BackendMaker
-from tests.contract.harness import NoDigest, chunks_of, fetch, files_below, folders_below, new_key, put
+from tests.contract.harness import HeldDigest, NoDigest, chunks_of, fetch, files_below, folders_below, new_key, put
 
 pytestmark = [pytest.mark.requirement("R10"), pytest.mark.requirement("R13")]
-
-
-class _Gate:
-    """A digest that lets its thread go on when it is told to."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.open = threading.Event()
-
-    def update(self, data: bytes | bytearray | memoryview, /) -> None:
-        self.reached.set()
-        assert self.open.wait(30)
 
 
 class _Broken:
@@ -68,26 +55,26 @@ def syncs(monkeypatch: pytest.MonkeyPatch) -> _Syncs:
 
 
 @pytest.fixture
-def gates() -> Iterator[list[_Gate]]:
+def gates() -> Iterator[list[HeldDigest]]:
     """One for every thread that commits."""
-    gates = [_Gate() for _ in range(local_commits._CREWS)]
+    gates = [HeldDigest() for _ in range(local_commits._CREWS)]
     yield gates
     for gate in gates:
-        gate.open.set()
+        gate.let_go.set()
 
 
 @pytest.fixture
-async def busy(backend: LocalBackend, gates: list[_Gate]) -> AsyncIterator[list[asyncio.Task[int]]]:
+async def busy(backend: LocalBackend, gates: list[HeldDigest]) -> AsyncIterator[list[asyncio.Task[int]]]:
     """Writes that keep every thread that commits from coming back; the folder that all objects lie in is settled before."""
     await put(backend, new_key(), b"the first of its folder")
     tasks = await _occupy(backend, gates)
     yield tasks
     for gate in gates:
-        gate.open.set()
+        gate.let_go.set()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _occupy(backend: LocalBackend, gates: list[_Gate], group: UUID | None = None) -> list[asyncio.Task[int]]:
+async def _occupy(backend: LocalBackend, gates: list[HeldDigest], group: UUID | None = None) -> list[asyncio.Task[int]]:
     tasks = []
     for gate in gates:  # one after the other: two that come at once are a group
         tasks.append(_write(backend, gate, new_key(group=group)))
@@ -108,12 +95,12 @@ async def _queued() -> None:
 
 
 async def test_those_that_wait_share_the_sync_of_their_folder(
-    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[_Gate], syncs: _Syncs
+    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[HeldDigest], syncs: _Syncs
 ) -> None:
     keys = [new_key() for _ in range(local_commits._GROUP)]
     waiting = [_write(backend, key=key, data=key.encode()) for key in keys]
     await _queued()
-    gates[0].open.set()
+    gates[0].let_go.set()
     assert await asyncio.gather(busy[0], *waiting) == [5, *(len(key) for key in keys)]
     assert syncs.files == 1 + len(keys)
     assert syncs.folders == 2, "one for the write that was under way, and one for all others"
@@ -121,7 +108,7 @@ async def test_those_that_wait_share_the_sync_of_their_folder(
 
 
 async def test_a_group_is_bounded_and_of_one_folder(
-    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[_Gate], syncs: _Syncs, root: Path
+    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[HeldDigest], syncs: _Syncs, root: Path
 ) -> None:
     group = uuid4()
     (root / str(group) / "2026" / "03").mkdir(parents=True)
@@ -129,7 +116,7 @@ async def test_a_group_is_bounded_and_of_one_folder(
     keys += [new_key(group=group), new_key(group=group), new_key()]
     waiting = [_write(backend, key=key) for key in keys]
     await _queued()
-    gates[0].open.set()
+    gates[0].let_go.set()
     await asyncio.gather(busy[0], *waiting)
     above_the_new_one = 3  # are synced once in the life of a process: see `Tree`
     assert syncs.folders == 1 + (1 + 1) + 1 + 1 + above_the_new_one, (
@@ -139,12 +126,12 @@ async def test_a_group_is_bounded_and_of_one_folder(
 
 
 async def test_one_that_fails_does_not_take_the_others_with_it(
-    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[_Gate], root: Path
+    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[HeldDigest], root: Path
 ) -> None:
     good, bad = [new_key(), new_key()], new_key()
     waiting = [_write(backend, key=good[0]), _write(backend, _Broken(), bad), _write(backend, key=good[1])]
     await _queued()
-    gates[0].open.set()
+    gates[0].let_go.set()
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert outcomes[0] == outcomes[2] == 5
     assert isinstance(outcomes[1], RuntimeError)
@@ -154,7 +141,7 @@ async def test_one_that_fails_does_not_take_the_others_with_it(
 
 
 async def test_a_folder_that_cannot_be_synced_is_the_failure_of_all(
-    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[_Gate], syncs: _Syncs
+    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[HeldDigest], syncs: _Syncs
 ) -> None:
     process = psutil.Process()
     keys = [new_key() for _ in range(3)]
@@ -162,7 +149,7 @@ async def test_a_folder_that_cannot_be_synced_is_the_failure_of_all(
     await _queued()
     syncs.broken = True
     for gate in gates:
-        gate.open.set()
+        gate.let_go.set()
     outcomes = await asyncio.gather(*busy, *waiting, return_exceptions=True)
     failures = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
     assert len(failures) == len(busy) + len(keys)
@@ -175,7 +162,7 @@ async def test_a_folder_that_cannot_be_synced_is_the_failure_of_all(
 
 
 async def test_a_folder_that_is_gone_when_its_turn_comes_is_made_again(
-    backend: LocalBackend, gates: list[_Gate], root: Path
+    backend: LocalBackend, gates: list[HeldDigest], root: Path
 ) -> None:
     """What keeps the threads busy lies in another folder, so that this one can be pruned."""
     elsewhere = uuid4()
@@ -188,7 +175,7 @@ async def test_a_folder_that_is_gone_when_its_turn_comes_is_made_again(
     await backend.delete(first)
     assert not [name for name in folders_below(root) if name.startswith("system")]
     for gate in gates:
-        gate.open.set()
+        gate.let_go.set()
     assert await asyncio.gather(*tasks, *waiting) == [5] * (len(tasks) + len(waiting))
     assert set(keys) < set(files_below(root))
 
@@ -211,7 +198,7 @@ async def test_a_folder_that_goes_between_its_opening_and_its_first_file_is_made
 
 
 async def test_one_whose_caller_has_gone_is_dropped(
-    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[_Gate], root: Path
+    backend: LocalBackend, busy: list[asyncio.Task[int]], gates: list[HeldDigest], root: Path
 ) -> None:
     dropped, kept = new_key(), new_key()
     gone, waiting = _write(backend, key=dropped), _write(backend, key=kept)
@@ -219,14 +206,14 @@ async def test_one_whose_caller_has_gone_is_dropped(
     gone.cancel()
     with pytest.raises(asyncio.CancelledError):
         await gone
-    gates[0].open.set()
+    gates[0].let_go.set()
     assert await waiting == 5
     assert kept in files_below(root)
     assert dropped not in files_below(root)
 
 
 async def test_none_is_left_waiting_when_the_store_is_closed(make_backend: BackendMaker, root: Path) -> None:
-    backend, gate = make_backend(threads=1, grace_seconds=0.1), _Gate()
+    backend, gate = make_backend(threads=1, grace_seconds=0.1), HeldDigest()
     await backend.open()
     # Whatever the only thread does, it is not a commit: nobody has come to work on those who wait.
     large = asyncio.create_task(backend.write(new_key(), chunks_of(b"." * 600_000), digest=gate))
@@ -240,7 +227,7 @@ async def test_none_is_left_waiting_when_the_store_is_closed(make_backend: Backe
     assert {outcome.reason for outcome in outcomes if isinstance(outcome, Unavailable)} == {Reason.CLOSED}
     large.cancel()
     await asyncio.gather(large, return_exceptions=True)
-    gate.open.set()
+    gate.let_go.set()
     for _ in range(200):
         if files_below(root) == []:
             break

@@ -1,7 +1,6 @@
 """Local transfers beside each other: descriptors, folders that come and go, processes that die, disks that do not answer."""
 
 import asyncio
-import threading
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from app.storage.local_listing import pages
 from app.storage.local_tree import Tree
 from tests.app.storage.conftest import BackendMaker
 from tests.contract.harness import (
+    HeldDigest,
     NoDigest,
     chunks_of,
     data_of,
@@ -30,18 +30,6 @@ from tests.contract.harness import (
 )
 
 pytestmark = pytest.mark.requirement("R10")
-
-
-class StuckDisk:
-    """A digest that keeps the writing thread busy until the disk answers again."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.answers = threading.Event()
-
-    def update(self, data: bytes | bytearray | memoryview, /) -> None:
-        self.reached.set()
-        assert self.answers.wait(30)
 
 
 async def settled(root: Path, wanted: list[str]) -> bool:
@@ -183,14 +171,14 @@ async def test_what_a_killed_process_left_is_cleared_in_a_full_folder(backend: L
 
 
 async def test_writers_of_one_key_are_few(backend: LocalBackend, root: Path) -> None:
-    key, disk = new_key(), StuckDisk()
+    key, disk = new_key(), HeldDigest()
     writes = [asyncio.create_task(backend.write(key, chunks_of(data_of(300_000)), digest=disk)) for _ in range(SLOTS)]
     folder, _, name = key.rpartition("/")
     assert await settled(root, [IDENTITY_NAME, *(f"{folder}/{temporary}" for temporary in temporary_names(name))])
     with pytest.raises(Unavailable) as refusal:
         await put(backend, key, b"one too many")
     assert refusal.value.reason is Reason.BUSY
-    disk.answers.set()
+    disk.let_go.set()
     assert await asyncio.gather(*writes) == [300_000] * SLOTS
     assert files_below(root) == [IDENTITY_NAME, key]
 
@@ -200,7 +188,7 @@ async def test_a_writer_whose_file_was_deleted_does_not_touch_another_ones(
     backend: LocalBackend, root: Path, is_cancelled: bool
 ) -> None:
     """The second writer's temporary file has the name of the first one's, which a delete has removed."""
-    key, first_disk, second_disk = new_key(), StuckDisk(), StuckDisk()
+    key, first_disk, second_disk = new_key(), HeldDigest(), HeldDigest()
     other, size = new_key(), BATCH_BYTES + 1
     await put(backend, other, b"keeps the folder from being pruned")
     first = asyncio.create_task(backend.write(key, chunks_of(data_of(size), BATCH_BYTES), digest=first_disk))
@@ -210,7 +198,7 @@ async def test_a_writer_whose_file_was_deleted_does_not_touch_another_ones(
     assert await asyncio.to_thread(second_disk.reached.wait, 10)
     if is_cancelled:
         first.cancel()
-    first_disk.answers.set()
+    first_disk.let_go.set()
     outcome = (await asyncio.gather(first, return_exceptions=True))[0]
     if is_cancelled:
         assert isinstance(outcome, asyncio.CancelledError)
@@ -218,7 +206,7 @@ async def test_a_writer_whose_file_was_deleted_does_not_touch_another_ones(
         assert isinstance(outcome, Unavailable)
         assert outcome.reason is Reason.INTERRUPTED
     assert not await exists(backend, key)
-    second_disk.answers.set()
+    second_disk.let_go.set()
     await second
     assert await fetch(backend, key) == b"second" * 100_000
     assert files_below(root) == sorted([IDENTITY_NAME, key, other])
@@ -226,7 +214,7 @@ async def test_a_writer_whose_file_was_deleted_does_not_touch_another_ones(
 
 @pytest.mark.requirement("R13")
 async def test_a_disk_that_does_not_answer_holds_nobody_up(make_backend: BackendMaker, root: Path) -> None:
-    backend, disk = make_backend(grace_seconds=0.1), StuckDisk()
+    backend, disk = make_backend(grace_seconds=0.1), HeldDigest()
     await backend.open()
     write = asyncio.create_task(backend.write(new_key(), chunks_of(data_of(600_000)), digest=disk))
     assert await asyncio.to_thread(disk.reached.wait, 10)
@@ -235,13 +223,13 @@ async def test_a_disk_that_does_not_answer_holds_nobody_up(make_backend: Backend
         async with asyncio.timeout(30):
             await write
     assert len(files_below(root)) == 1, "the thread still has it"
-    disk.answers.set()
+    disk.let_go.set()
     assert await settled(root, []), "the thread clears up when it comes back"
 
 
 @pytest.mark.requirement("R13")
 async def test_a_backend_can_be_closed_while_its_disk_does_not_answer(make_backend: BackendMaker, root: Path) -> None:
-    backend, disk = make_backend(grace_seconds=0.1), StuckDisk()
+    backend, disk = make_backend(grace_seconds=0.1), HeldDigest()
     await backend.open()
     write = asyncio.create_task(backend.write(new_key(), chunks_of(data_of(600_000)), digest=disk))
     assert await asyncio.to_thread(disk.reached.wait, 10)
@@ -250,25 +238,25 @@ async def test_a_backend_can_be_closed_while_its_disk_does_not_answer(make_backe
     write.cancel()
     with pytest.raises(asyncio.CancelledError):
         await write
-    disk.answers.set()
+    disk.let_go.set()
     assert await settled(root, [])
 
 
 async def test_closing_lets_a_write_in_flight_end(backend: LocalBackend, root: Path) -> None:
-    key, disk = new_key(), StuckDisk()
+    key, disk = new_key(), HeldDigest()
     write = asyncio.create_task(backend.write(key, chunks_of(b"small"), digest=disk))
     assert await asyncio.to_thread(disk.reached.wait, 10)
     close = asyncio.create_task(backend.close())
     await asyncio.sleep(0.05)
     assert not close.done()
-    disk.answers.set()
+    disk.let_go.set()
     await close
     assert await write == 5
     assert (root / key).read_bytes() == b"small"
 
 
 async def test_calls_that_wait_for_a_thread_are_dropped_when_cancelled(make_backend: BackendMaker, root: Path) -> None:
-    backend, disk = make_backend(threads=1), StuckDisk()
+    backend, disk = make_backend(threads=1), HeldDigest()
     await backend.open()
     busy = asyncio.create_task(backend.write(new_key(), chunks_of(b"x"), digest=disk))
     assert await asyncio.to_thread(disk.reached.wait, 10)
@@ -278,7 +266,7 @@ async def test_calls_that_wait_for_a_thread_are_dropped_when_cancelled(make_back
     for task in queued:
         task.cancel()
     await asyncio.sleep(0.01)
-    disk.answers.set()
+    disk.let_go.set()
     outcomes = await asyncio.gather(*queued, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 2
     await busy
