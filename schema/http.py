@@ -124,13 +124,8 @@ def is_request_error(result: ExecutionResult) -> bool:
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:
-    """The token of a connection; None when there is none of that kind."""
-    return token_of(connection.headers.get("authorization", ""))
-
-
-def token_of(authorization: str) -> str | None:
-    """The token in an Authorization field (RFC 6750, section 2.1); None when there is none of that kind."""
-    scheme, _, token = authorization.partition(" ")
+    """The token in the Authorization field (RFC 6750, section 2.1); None when there is none of that kind."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 

@@ -29,7 +29,6 @@ class GraphQLRequest(Request):
         # Of fields that come twice the first counts, as everywhere.
         fields: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self.reads = scope["method"] == "GET"
-        self.authorization = fields.get(b"authorization", b"").decode("latin-1")
         self.content_type = fields.get(b"content-type", b"").decode("latin-1")
         self.content_encoding = fields.get(b"content-encoding", b"identity").decode("latin-1").lower()
         self.is_multipart = media_type(self.content_type) == MULTIPART

@@ -288,9 +288,7 @@ def _check_sender(request: GraphQLRequest) -> None:
     if request.principal is None:
         raise request.refusal or Unauthenticated("missing")
     # A browser sends a form, cookies included, wherever a page points it; it asks first before it adds such a header.
-    if http.token_of(request.authorization) is None and not any(
-        name in request.headers for name in http.PREFLIGHT_HEADERS
-    ):
+    if http.bearer_token(request) is None and not any(name in request.headers for name in http.PREFLIGHT_HEADERS):
         raise Forbidden
 
 

@@ -59,7 +59,7 @@ def _all(event: Event) -> Facts:
 
 
 def _nameless(event: Event) -> Facts:
-    return {name: plain(getattr(event, name)) for name in _NAMES[type(event)] if name != "file_name"}
+    return {name: value for name, value in _all(event).items() if name != "file_name"}
 
 
 def _ids(event: kinds.FilesPurged) -> Facts:

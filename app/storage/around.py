@@ -45,16 +45,19 @@ class Source:
         return self
 
     async def __anext__(self) -> bytes:
-        # Once it has struck it cannot be set any more; the backend is then being cancelled.
-        if not self._limit.expired():
-            self._limit.reschedule(None)
+        self._set_limit(None)
         try:
             chunk = await anext(self._chunks)
         finally:
-            if self._seconds is not None and not self._limit.expired():
-                self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+            if self._seconds is not None:
+                self._set_limit(asyncio.get_running_loop().time() + self._seconds)
         self.size += len(chunk)
         return chunk
+
+    def _set_limit(self, when: float | None) -> None:
+        # Once it has struck it cannot be set any more; the backend is then being cancelled.
+        if not self._limit.expired():
+            self._limit.reschedule(when)
 
 
 def describe(error: StorageError, operation: str, location: str, key: str | None) -> StorageError:

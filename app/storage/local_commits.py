@@ -133,7 +133,7 @@ class GroupCommits:
 
 def _commit_in(folder: int, group: Sequence[_Entry]) -> Sequence[_Entry]:
     """Commit them in their folder, which is open. Returns those that have not begun, because it was pruned in this moment."""
-    homeless = []
+    begun, homeless = [], []
     for entry in group:
         with entry.attempt():
             try:
@@ -141,8 +141,8 @@ def _commit_in(folder: int, group: Sequence[_Entry]) -> Sequence[_Entry]:
             except FileNotFoundError:
                 homeless.append(entry)
             else:
+                begun.append(entry)
                 entry.writer.put(entry.parts)
-    begun = [entry for entry in group if entry not in homeless]
     for entry in _sound(begun):
         with entry.attempt():
             entry.writer.publish()

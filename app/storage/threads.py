@@ -105,11 +105,10 @@ class Lane:
     async def run(self, call: Callable[[], T]) -> T:
         """Have a call run and wait for it. Raises what it, or the one before, raised."""
         await self.settle()
-        self._last = future = self._threads.submit(call)
-        return await asyncio.wrap_future(future)
+        return await self.follow(self._threads.submit(call))
 
     async def follow(self, future: cf.Future[T]) -> T:
-        """Wait for a call that somebody else has run for this transfer. Raises what it raised."""
+        """Wait for a call of this transfer that is on its way to a thread, whoever has sent it. Raises what it raised."""
         self._last = future
         return await asyncio.wrap_future(future)
 

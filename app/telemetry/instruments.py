@@ -27,7 +27,9 @@ def label_set(**labels: str) -> _Key:
     return frozenset(labels.items())
 
 
-def _key(labels: Mapping[str, str] | None) -> _Key:
+def _key(labels: Labels | None) -> _Key:
+    if isinstance(labels, frozenset):
+        return labels
     return frozenset(labels.items()) if labels else frozenset()
 
 
@@ -38,7 +40,7 @@ class _Sum:
 
     def add(self, amount: int, labels: Labels | None = None) -> None:
         """Count; what only counts up takes no negative amount."""
-        key = labels if isinstance(labels, frozenset) else _key(labels)
+        key = _key(labels)
         self.value += amount
         self._sums[key] = self._sums.get(key, 0) + amount
 
@@ -82,7 +84,7 @@ class Histogram:
 
     def record(self, value: float, labels: Labels | None = None) -> None:
         """One more."""
-        key = labels if isinstance(labels, frozenset) else _key(labels)
+        key = _key(labels)
         series = self._series.get(key)
         if series is None:
             series = self._series[key] = _Series(len(self._bounds) + 1)

@@ -26,7 +26,7 @@ def loads(text: bytes, what: str, *, max_depth: int = MAX_DEPTH) -> object:
         # library takes NaN and lone surrogates. What passes both is JSON, and orjson's part costs a fifth of the other's.
         value: object = orjson.loads(text)
         if not _is_all_of(value, text):
-            value, _ = _DECODER.raw_decode(text.decode().lstrip())  # orjson has seen to it that nothing follows
+            value = _DECODER.decode(text.decode())
     except _DoubledKey as error:
         raise InvalidJson(f"{what} holds the key {error.key!r} twice in one object.") from None
     except (ValueError, RecursionError):

@@ -62,7 +62,9 @@ class PartReader:
         Raises MultipartError, and what `RequestBody.next_chunk` raises.
         """
         while True:
-            event = self._events.popleft() if self._events else await self._next_event()
+            if not self._events:
+                await self._gather()
+            event = self._events.popleft()
             if isinstance(event, Part):
                 self._within_part = True
                 return event
@@ -75,7 +77,9 @@ class PartReader:
         """The next bytes of the present part, never empty; `b""` at its end. Raises as `next_part` does."""
         if not self._within_part:
             return b""
-        event = self._events.popleft() if self._events else await self._next_event()
+        if not self._events:
+            await self._gather()
+        event = self._events.popleft()
         if isinstance(event, bytes):
             return event
         self._within_part = False
@@ -117,11 +121,11 @@ class PartReader:
             return None
         return max(0, length - self._body.received + here - len(self._closing) - len(_CRLF))
 
-    async def _next_event(self) -> _Event:
+    async def _gather(self) -> None:
+        """Wait for events. Asked only where there are none: most of a small body is here at once, and a coroutine is not free."""
         while not self._events:
             self.check()
             await self._fill()
-        return self._events.popleft()
 
     async def _fill(self) -> None:
         try:
